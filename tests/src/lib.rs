@@ -1,0 +1,1 @@
+//! See the targets of this package.
