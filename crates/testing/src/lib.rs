@@ -1,1 +1,7 @@
-//! Placeholder text replaced by the crate documentation.
+//! What Tenfold's tests are made of, never published: readers of the vectors recorded from TensorFlow, comparisons
+//! that say where two results differ, and the table that calls Tenfold's functions by TensorFlow's names.
+
+#![forbid(unsafe_code)]
+
+pub mod compare;
+pub mod fixtures;
