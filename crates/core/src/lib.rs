@@ -1,1 +1,3 @@
 //! Placeholder text replaced by the crate documentation.
+
+mod cpu;
