@@ -157,7 +157,7 @@ impl Gpu {
         if out.is_empty() {
             return Ok(());
         }
-        if offset % 4 != 0 || offset + out.len() as u64 > buffer.len() {
+        if !offset.is_multiple_of(4) || offset + out.len() as u64 > buffer.len() {
             return Err(GpuError::Internal("a read outside its buffer".into()));
         }
         self.recorder().read(buffer.block(), offset, out)
@@ -177,7 +177,7 @@ impl Gpu {
         len: u64,
     ) -> GpuResult<()> {
         let inside = from_offset + len <= from.len() && to_offset + len <= to.len();
-        if !inside || from_offset % 4 != 0 || to_offset % 4 != 0 {
+        if !inside || !from_offset.is_multiple_of(4) || !to_offset.is_multiple_of(4) {
             return Err(GpuError::Internal("a copy outside its buffers".into()));
         }
         self.recorder().copy(from, from_offset, to, to_offset, len.next_multiple_of(4))

@@ -12,6 +12,7 @@ mod pipeline;
 mod queue;
 #[cfg(test)]
 mod testing;
+pub mod wgsl;
 
 pub use adapter::{Caps, Options, gpu_required};
 pub use error::{GpuError, GpuResult};

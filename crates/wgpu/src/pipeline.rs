@@ -48,15 +48,20 @@ pub struct Kernel {
     pub body: String,
 }
 
-/// The text that reads parameter word `i`.
+/// Words before the kernel's own: the number of workgroups, and three zeros that the compiler cannot know to be zeros
+/// (see `opaque` in `wgsl/float.wgsl`).
+pub(crate) const HEAD: usize = 4;
+
+/// The text that reads the kernel's parameter word `i`.
 pub fn word(i: usize) -> String {
+    let i = i + HEAD;
     format!("P.v[{}].{}", i / 4, ["x", "y", "z", "w"][i % 4])
 }
 
 impl Kernel {
-    /// Words with the workgroup count behind the kernel's own, padded to a multiple of four.
+    /// The head and the kernel's own words, padded to a multiple of four.
     pub(crate) fn padded_words(&self) -> usize {
-        (self.words + 1).next_multiple_of(4)
+        (self.words + HEAD).next_multiple_of(4)
     }
 
     /// The whole text. Parameters lie in immediates where they fit in `max_immediates` bytes, otherwise in a
@@ -88,11 +93,8 @@ impl Kernel {
             text,
             "{}@compute @workgroup_size({})\nfn main(@builtin(local_invocation_index) lid: u32, \
              @builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>) {{\n  \
-             let wg = wid.x + wid.y * nwg.x;\n  if (wg >= {}) {{ return; }}\n{}}}\n",
-            self.items,
-            self.threads,
-            word(self.words),
-            self.body
+             let wg = wid.x + wid.y * nwg.x;\n  if (wg >= P.v[0].x) {{ return; }}\n{}}}\n",
+            self.items, self.threads, self.body
         );
         text
     }

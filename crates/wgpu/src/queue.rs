@@ -143,8 +143,9 @@ impl Recorder {
             GpuError::TooLarge(format!("a grid of {workgroups} workgroups exceeds this device's limits"))
         })?;
         let mut bytes: Vec<u32> = Vec::with_capacity(pipeline.padded_words);
+        let count = u32::try_from(workgroups).map_err(|_| wrong("the grid does not fit 32 bits"))?;
+        bytes.extend_from_slice(&[count, 0, 0, 0]);
         bytes.extend_from_slice(words);
-        bytes.push(u32::try_from(workgroups).map_err(|_| wrong("the grid does not fit 32 bits"))?);
         bytes.resize(pipeline.padded_words, 0);
         let bytes: &[u8] = bytemuck::cast_slice(&bytes);
         let uniform = if pipeline.immediates { None } else { Some(self.place_uniform(bytes)) };
@@ -277,7 +278,7 @@ impl Recorder {
                 pipeline.label, self.limits.binding
             )));
         }
-        if window.offset % self.limits.offset_alignment != 0 || window.offset + len > block.size {
+        if !window.offset.is_multiple_of(self.limits.offset_alignment) || window.offset + len > block.size {
             return Err(GpuError::Internal(format!(
                 "kernel {}: a window outside its buffer",
                 pipeline.label
