@@ -6,3 +6,5 @@ pub(crate) mod isa;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod philox;
 pub(crate) mod scratch;
+#[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
+pub(crate) mod reduce;
