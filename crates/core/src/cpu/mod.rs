@@ -5,6 +5,6 @@ pub(crate) mod gemm;
 pub(crate) mod isa;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod philox;
-pub(crate) mod scratch;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod reduce;
+pub(crate) mod scratch;

@@ -14,6 +14,8 @@ mod tests;
 
 use smallvec::SmallVec;
 
+use super::scratch::Scratch;
+
 pub(crate) use arg::{ArgIndex, ArgOrder, argmax, argmin};
 pub(crate) use monoid::{All, Any, Max, Mean, Min, Monoid, Prod, Reduction, Sum, SumSquares};
 
@@ -94,14 +96,18 @@ pub(crate) fn reduce<O: Reduction<T>, T: Copy + Send + Sync>(extents: &Extents, 
         }
         1 => pass::<O::Monoid, _, _>(&mut left, x, out, O::lift, finish),
         _ => {
-            let mut now = vec![O::Monoid::IDENTITY; x.len() / inner_reduced(&left)];
-            pass::<O::Monoid, _, _>(&mut left, x, &mut now, O::lift, |acc| acc);
+            let (mut a, mut b) = (Scratch::take(), Scratch::take());
+            let (mut now, mut next) = (&mut a, &mut b);
+            let mut len = x.len() / inner_reduced(&left);
+            pass::<O::Monoid, _, _>(&mut left, x, now.slice(len), O::lift, |acc| acc);
             while passes(&left) > 0 {
-                let mut next = vec![O::Monoid::IDENTITY; now.len() / inner_reduced(&left)];
-                pass::<O::Monoid, _, _>(&mut left, &now, &mut next, |acc| acc, |acc| acc);
-                now = next;
+                let from: &[_] = now.slice(len);
+                len /= inner_reduced(&left);
+                pass::<O::Monoid, _, _>(&mut left, from, next.slice(len), |acc| acc, |acc| acc);
+                (now, next) = (next, now);
             }
-            for (out, &acc) in out.iter_mut().zip(&now) {
+            let now: &[_] = now.slice(len);
+            for (out, &acc) in out.iter_mut().zip(now) {
                 *out = finish(acc);
             }
         }

@@ -1,11 +1,12 @@
 //! What is reduced: an associative join with an identity, and how elements get in and results out.
 
+use bytemuck::Pod;
 use half::{bf16, f16};
 
 /// An associative operation on accumulators.
 pub(crate) trait Monoid: 'static {
     /// What partial results are kept in.
-    type Acc: Copy + Send + Sync + 'static;
+    type Acc: Pod + Send + Sync;
     /// The result of reducing nothing.
     const IDENTITY: Self::Acc;
     /// Joins the result of earlier elements with that of later ones.
