@@ -1,0 +1,97 @@
+//! [`Real`] for `f64`: exp, exp2, ln, sigmoid, tanh vectorise, the rest is scalar, from the `libm` crate, whose bits
+//! (unlike the platform's library) do not depend on the machine.
+
+use super::{Real, kernel64};
+
+/// Methods that are a function of another module, or the standard library's.
+macro_rules! forward {
+    ($($name:ident($($arg:ident),*) = $path:path;)*) => {
+        $(#[inline(always)]
+        fn $name(self $(, $arg: f64)*) -> f64 {
+            $path(self $(, $arg)*)
+        })*
+    };
+}
+
+impl Real for f64 {
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+    const NAN: f64 = f64::NAN;
+    const INFINITY: f64 = f64::INFINITY;
+
+    #[inline(always)]
+    fn of(x: f64) -> f64 {
+        x
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
+    }
+
+    #[inline(always)]
+    fn nextafter(self, to: f64) -> f64 {
+        let up = f64::next_up(self);
+        let down = f64::next_down(self);
+        let y = if to > self { up } else { to };
+        let y = if to < self { down } else { y };
+        if self.is_nan() { self } else { y }
+    }
+
+    #[inline(always)]
+    fn sigmoid(self) -> f64 {
+        let e = kernel64::exp(-self.abs());
+        let top = if self < 0.0 { e } else { 1.0 };
+        top.mul_add(-(e / (1.0 + e)), top)
+    }
+
+    #[inline(always)]
+    fn softplus(self) -> f64 {
+        (if self > 0.0 { self } else { 0.0 }) + libm::log1p(kernel64::exp(-self.abs()))
+    }
+
+    #[inline(always)]
+    fn acosh(self) -> f64 {
+        // The crate's function has arbitrary values below its domain.
+        if self < 1.0 { f64::NAN } else { libm::acosh(self) }
+    }
+
+    forward! {
+        mul_add(a, b) = f64::mul_add;
+        abs() = f64::abs;
+        sqrt() = f64::sqrt;
+        floor() = f64::floor;
+        ceil() = f64::ceil;
+        rint() = f64::round_ties_even;
+        trunc() = f64::trunc;
+
+        exp() = kernel64::exp;
+        exp2() = kernel64::exp2;
+        ln() = kernel64::ln;
+
+        expm1() = libm::expm1;
+        tanh() = kernel64::tanh;
+        erf() = libm::erf;
+        log1p() = libm::log1p;
+        log2() = libm::log2;
+        log10() = libm::log10;
+        sin() = libm::sin;
+        cos() = libm::cos;
+        tan() = libm::tan;
+        asin() = libm::asin;
+        acos() = libm::acos;
+        atan() = libm::atan;
+        atan2(x) = libm::atan2;
+        sinh() = libm::sinh;
+        cosh() = libm::cosh;
+        asinh() = libm::asinh;
+        atanh() = libm::atanh;
+        erfc() = libm::erfc;
+        pow(y) = libm::pow;
+    }
+}
