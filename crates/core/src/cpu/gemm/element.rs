@@ -1,6 +1,7 @@
 //! What a matrix may hold: storage types, and the two types that products are computed in.
 
 use super::kernel::Kernel;
+use super::transpose::Square;
 use crate::cpu::isa::Isa;
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -25,14 +26,17 @@ pub(crate) trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Deb
     /// Positive zero.
     const ZERO: Self;
 
-    /// The micro-kernel for an instruction set.
-    fn kernel(isa: Isa) -> Kernel<Self>;
+    /// The micro-kernel on an instruction set for `p` items on the broadcast side and `q` on the vector side;
+    /// `q_lies` says whether that side is read in place.
+    fn kernel(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
+    /// The transposing copy on an instruction set, with the side of its square.
+    fn square(isa: Isa) -> (usize, Square<Self>);
     /// `self * x + y` rounded once.
     fn fma(self, x: Self, y: Self) -> Self;
 }
 
 macro_rules! real {
-    ($type:ty, $kernel:ident) => {
+    ($type:ty, $kernel:ident, $square:ident) => {
         impl Element for $type {
             type Acc = $type;
             const DIRECT: bool = true;
@@ -54,8 +58,11 @@ macro_rules! real {
         impl Real for $type {
             const ZERO: $type = 0.0;
 
-            fn kernel(isa: Isa) -> Kernel<$type> {
-                super::kernel::$kernel(isa)
+            fn kernel(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<$type> {
+                super::kernel::$kernel(isa, p, q, q_lies)
+            }
+            fn square(isa: Isa) -> (usize, Square<$type>) {
+                super::transpose::$square(isa)
             }
             #[inline(always)]
             fn fma(self, x: $type, y: $type) -> $type {
@@ -64,8 +71,8 @@ macro_rules! real {
         }
     };
 }
-real!(f32, kernel_f32);
-real!(f64, kernel_f64);
+real!(f32, kernel_f32, square_f32);
+real!(f64, kernel_f64, square_f64);
 
 macro_rules! narrow {
     ($type:ty) => {

@@ -4,6 +4,7 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
+use super::dot::dot;
 use super::element::{Element, Real};
 use super::kernel::{Kernel, Tile};
 use super::operand::Operand;
@@ -91,11 +92,19 @@ impl<A, B> Product<'_, A, B> {
         if self.batch == 0 || m == 0 || n == 0 {
             return;
         }
-        let kernel = S::Acc::kernel(self.isa);
-        let swap = self.b_broadcasts(m, kernel);
+        let swap = self.b_broadcasts(m);
+        let kernel = if swap {
+            S::Acc::kernel(self.isa, n, m, lies(self.a))
+        } else {
+            S::Acc::kernel(self.isa, m, n, lies(self.b))
+        };
         let tasks = self.tasks(m);
-        let grid = self.grid(m, tasks, swap, kernel);
         let output = Output::new(c, self.batch, rows, n, accumulate, epilogue);
+        if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
+            share_out(0..self.batch, tasks, &|batch| self.dot(batch, &output));
+            return;
+        }
+        let grid = self.grid(m, tasks, swap, kernel);
         let blocks = self.batch * grid.per_product();
         let chunks = self.k.div_ceil(K_BLOCK);
         if blocks < tasks && chunks > 1 && m * n <= SPLIT_ELEMENTS / chunks {
@@ -109,24 +118,28 @@ impl<A, B> Product<'_, A, B> {
 
     /// Whether B takes the broadcast side: when the result is too narrow for vectors along its rows, or when reading
     /// a B that lies transposed in place saves more than transposing a small A costs.
-    fn b_broadcasts<S>(&self, m: usize, kernel: Kernel<S::Acc>) -> bool
+    fn b_broadcasts<S>(&self, m: usize) -> bool
     where
         S: Element,
         A: Operand<S>,
         B: Operand<S>,
     {
-        let narrow = self.n < kernel.nr / 2 && m > self.n;
-        let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || m <= FEW) && m >= kernel.nr / 2;
+        let vector = S::Acc::kernel(self.isa, m, 1, false).nr;
+        let narrow = self.n < if self.a.runs_along_k() { vector / 4 } else { vector } && m > self.n;
+        let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || m <= FEW) && m >= vector;
         narrow || transposed
     }
 
     /// How many tasks the work is worth. This may depend on the machine, since it changes no bit.
     fn tasks(&self, m: usize) -> usize {
-        let threads = rayon::current_num_threads();
         let reads = m.saturating_add(self.n).saturating_mul(4);
         let products = m.saturating_mul(self.n).saturating_add(reads);
         let work = products.saturating_mul(self.k.max(1)).saturating_mul(self.batch);
-        if threads == 1 || work < PARALLEL_WORK { 1 } else { (work / TASK_WORK).clamp(1, 4 * threads) }
+        if work < PARALLEL_WORK {
+            return 1;
+        }
+        let threads = rayon::current_num_threads();
+        if threads == 1 { 1 } else { (work / TASK_WORK).clamp(1, 4 * threads) }
     }
 
     fn grid<T>(&self, m: usize, tasks: usize, swap: bool, kernel: Kernel<T>) -> Grid {
@@ -174,6 +187,26 @@ impl<A, B> Product<'_, A, B> {
                 output.write(batch, row, col, width, sums);
             }
             output.finish(batch, row, rows.len(), col, width);
+        }
+    }
+
+    /// Computes one product of a row and a column with its epilogue.
+    fn dot<S>(&self, batch: usize, output: &Output<'_, S>)
+    where
+        S: Element,
+        A: Operand<S>,
+        B: Operand<S>,
+    {
+        let (Some(a), Some(b)) = (self.a.view(batch), self.b.view(batch)) else { return };
+        let mut held = [S::Acc::ZERO];
+        // SAFETY: each product is computed by one task, and its only element is read and written by none else.
+        unsafe {
+            if output.accumulate {
+                output.read(batch, 0, 0, 1, &mut held);
+            }
+            let sum = dot(self.isa, a, b, self.k, output.accumulate.then_some(held[0]));
+            output.write(batch, 0, 0, 1, &[sum]);
+            output.finish(batch, 0, 1, 0, 1);
         }
     }
 
@@ -279,6 +312,11 @@ struct Readable<T> {
     group: usize,
     outer: usize,
     k: usize,
+}
+
+/// Whether the vector side may be read in place: its items lie together and are of the computing type.
+fn lies<S: Element, O: Operand<S>>(operand: &O) -> bool {
+    S::DIRECT && operand.view(0).is_some_and(|view| view.outer == 1)
 }
 
 /// The operand in place for `outer` and `k`, if it is a plain matrix of the computing type.

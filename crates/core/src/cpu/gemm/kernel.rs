@@ -112,24 +112,43 @@ unsafe fn tile<V: Vector, const R: usize, const NV: usize>(t: &Tile<V::Elem>) {
 
 macro_rules! kernel {
     ($(#[$attr:meta])* $name:ident, $vector:ty, $nv:literal, [$($r:literal)*]) => {
-        /// A tile of any size up to the kernel's.
+        /// A tile of any height up to the kernel's.
         ///
         /// # Safety
         /// As [`Kernel::run`].
         $(#[$attr])*
         unsafe fn $name(t: &Tile<<$vector as Vector>::Elem>) {
-            // SAFETY: passed on; the const parameters match the tile's size.
+            // SAFETY: passed on; the const parameter is the tile's height.
             unsafe {
-                if t.cols <= <$vector>::LEN {
-                    match t.rows {
-                        $($r => tile::<$vector, $r, 1>(t),)*
-                        _ => unreachable!("tile height"),
-                    }
+                match t.rows {
+                    $($r => tile::<$vector, $r, $nv>(t),)*
+                    _ => unreachable!("tile height"),
+                }
+            }
+        }
+    };
+}
+
+/// The three kernels of an element type on an instruction set, and a function that picks one:
+/// *square* for most products, *narrow* for few columns, *wide* for few rows that
+/// read Q in place (more of each line of it at a time, which memory likes).
+macro_rules! kernels {
+    ($module:ident, $vector:ty, $mr:literal [$($r:literal)*], $wide:literal, $(#[$attr:meta])*) => {
+        mod $module {
+            use super::*;
+
+            kernel!($(#[$attr])* square, $vector, 2, [$($r)*]);
+            kernel!($(#[$attr])* narrow, $vector, 1, [$($r)*]);
+            kernel!($(#[$attr])* wide, $vector, $wide, [1 2 3]);
+
+            pub(super) fn pick(p: usize, q: usize, q_lies: bool) -> Kernel<<$vector as Vector>::Elem> {
+                const LEN: usize = <$vector as Vector>::LEN;
+                if q <= LEN {
+                    Kernel { mr: $mr, nr: LEN, run: narrow }
+                } else if p <= 3 && q_lies {
+                    Kernel { mr: 3, nr: $wide * LEN, run: wide }
                 } else {
-                    match t.rows {
-                        $($r => tile::<$vector, $r, $nv>(t),)*
-                        _ => unreachable!("tile height"),
-                    }
+                    Kernel { mr: $mr, nr: 2 * LEN, run: square }
                 }
             }
         }
@@ -137,34 +156,36 @@ macro_rules! kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-kernel!(#[target_feature(enable = "avx512f,fma")] f32_avx512, F32x16, 2, [1 2 3 4 5 6 7 8 9 10 11 12]);
+kernels!(f32_avx512, F32x16, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernel!(#[target_feature(enable = "avx512f,fma")] f64_avx512, F64x8, 2, [1 2 3 4 5 6 7 8 9 10 11 12]);
+kernels!(f64_avx512, F64x8, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernel!(#[target_feature(enable = "avx2,fma")] f32_avx2, F32x8, 2, [1 2 3 4 5 6]);
+kernels!(f32_avx2, F32x8, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernel!(#[target_feature(enable = "avx2,fma")] f64_avx2, F64x4, 2, [1 2 3 4 5 6]);
-kernel!(f32_portable, Plain32, 2, [1 2 3 4 5 6 7 8]);
-kernel!(f64_portable, Plain64, 2, [1 2 3 4 5 6 7 8]);
+kernels!(f64_avx2, F64x4, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
+kernels!(f32_portable, Plain32, 8 [1 2 3 4 5 6 7 8], 4,);
+kernels!(f64_portable, Plain64, 8 [1 2 3 4 5 6 7 8], 4,);
 
-/// The `f32` kernel for an instruction set.
-pub(super) fn kernel_f32(isa: Isa) -> Kernel<f32> {
+/// The `f32` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
+/// place.
+pub(super) fn kernel_f32(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Kernel { mr: 12, nr: 32, run: f32_avx512 },
+        Isa::Avx512 => f32_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Kernel { mr: 6, nr: 16, run: f32_avx2 },
-        Isa::Portable => Kernel { mr: 8, nr: 8, run: f32_portable },
+        Isa::Avx2 => f32_avx2::pick(p, q, q_lies),
+        Isa::Portable => f32_portable::pick(p, q, q_lies),
     }
 }
 
-/// The `f64` kernel for an instruction set.
-pub(super) fn kernel_f64(isa: Isa) -> Kernel<f64> {
+/// The `f64` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
+/// place.
+pub(super) fn kernel_f64(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<f64> {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Kernel { mr: 12, nr: 16, run: f64_avx512 },
+        Isa::Avx512 => f64_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Kernel { mr: 6, nr: 8, run: f64_avx2 },
-        Isa::Portable => Kernel { mr: 8, nr: 4, run: f64_portable },
+        Isa::Avx2 => f64_avx2::pick(p, q, q_lies),
+        Isa::Portable => f64_portable::pick(p, q, q_lies),
     }
 }

@@ -4,6 +4,7 @@
 //! changes a bit: the sum over k is cut every [`K_BLOCK`] steps; each piece is one chain of fused multiply-adds in k
 //! order that starts from zero; the pieces are added in order.
 
+mod dot;
 mod element;
 mod engine;
 mod integer;
@@ -12,7 +13,8 @@ mod operand;
 mod output;
 mod simd;
 #[cfg(test)]
-mod tests;
+pub(in crate::cpu) mod tests;
+mod transpose;
 
 use crate::cpu::isa::Isa;
 pub(crate) use element::Element;

@@ -1,6 +1,7 @@
 //! Where a product reads its operands from, and how they are packed for the micro-kernel.
 
-use super::element::{Element, Real};
+use super::element::Element;
+use super::transpose::transpose;
 use std::ops::Range;
 
 /// One side of a product. Its items have an *outer* index (the row of A, the column of B) and a *k* index.
@@ -16,7 +17,8 @@ pub(in crate::cpu) trait Operand<S: Element>: Sync {
     /// Copies `out.len()` items of one row, from k index `k`.
     fn copy_row(&self, batch: usize, outer: usize, k: usize, out: &mut [S::Acc]);
 
-    /// Copies a panel of `outer.len() <= width` rows as `out[k][width]`, with zeros behind the last row.
+    /// Copies a panel of `outer.len() <= width` rows as `out[k][width]`. What it leaves behind the last row has no
+    /// meaning and no effect.
     fn copy_panel(
         &self,
         batch: usize,
@@ -52,7 +54,9 @@ pub(in crate::cpu) struct Matrices<'a, S> {
 
 impl<S: Element> Operand<S> for Matrices<'_, S> {
     fn view(&self, batch: usize) -> Option<View<'_, S>> {
-        Some(View { data: &self.data[batch * self.batch..], outer: self.outer, k: self.k })
+        // With k = 0 there may be no data at all.
+        let data = self.data.get(batch * self.batch..).unwrap_or(&[]);
+        Some(View { data, outer: self.outer, k: self.k })
     }
 
     fn runs_along_k(&self) -> bool {
@@ -85,7 +89,7 @@ impl<S: Element> Operand<S> for Matrices<'_, S> {
     }
 }
 
-/// Copies `rows` by `k` items of a strided matrix as `out[k][width]`, with zeros behind the last row.
+/// Copies `rows` by `k` items of a strided matrix as `out[k][width]`. What it leaves behind the last row has no meaning.
 pub(in crate::cpu) fn strided_panel<S: Element>(
     from: View<'_, S>,
     rows: usize,
@@ -94,26 +98,36 @@ pub(in crate::cpu) fn strided_panel<S: Element>(
     out: &mut [S::Acc],
 ) {
     let out = &mut out[..k * width];
-    if from.outer == 1 {
-        for (q, to) in out.chunks_exact_mut(width).enumerate() {
-            let (real, rest) = to.split_at_mut(rows);
-            for (to, x) in real.iter_mut().zip(&from.data[q * from.k..]) {
+    match (from.outer, from.k, width) {
+        (1, _, 32) => copy_lines::<S, 32>(from, rows, out),
+        (1, _, 16) => copy_lines::<S, 16>(from, rows, out),
+        (outer, 1, _) if S::DIRECT => transpose(bytemuck::cast_slice(from.data), outer, rows, k, width, out),
+        _ => copy_items(from, rows, k, width, out),
+    }
+}
+
+/// Copies a panel whose items lie together at each k.
+fn copy_lines<S: Element, const WIDTH: usize>(from: View<'_, S>, rows: usize, out: &mut [S::Acc]) {
+    for (q, to) in out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        let items = &from.data[q * from.k..];
+        if let Some(items) = items.first_chunk::<WIDTH>() {
+            *to = items.map(S::widen);
+        } else {
+            for (to, x) in to[..rows].iter_mut().zip(items) {
                 *to = x.widen();
             }
-            rest.fill(S::Acc::ZERO);
         }
-        return;
     }
+}
+
+/// Copies items one by one.
+fn copy_items<S: Element>(from: View<'_, S>, rows: usize, k: usize, width: usize, out: &mut [S::Acc]) {
     // Sixteen k at a time: their cache lines of `out` stay in L1 while the rows go by.
-    for (block, to) in out.chunks_mut(16 * width).enumerate() {
+    for k0 in (0..k).step_by(16) {
         for r in 0..rows {
-            let from_row = &from.data[r * from.outer + block * 16 * from.k..];
-            for (q, to) in to.chunks_exact_mut(width).enumerate() {
-                to[r] = from_row[q * from.k].widen();
+            for q in k0..k.min(k0 + 16) {
+                out[q * width + r] = from.data[r * from.outer + q * from.k].widen();
             }
-        }
-        for to in to.chunks_exact_mut(width) {
-            to[rows..].fill(S::Acc::ZERO);
         }
     }
 }

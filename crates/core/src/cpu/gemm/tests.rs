@@ -117,9 +117,18 @@ fn every_path_gives_the_defined_bits() {
 #[test]
 fn long_sums_are_cut_at_the_same_places_everywhere() {
     let mut numbers = Numbers(2);
-    for (m, k, n) in [(1, 2000, 1), (3, 1537, 5), (1, 1100, 40), (50, 513, 1), (20, 1024, 35), (130, 700, 33)]
-    {
+    for (m, k, n) in [
+        (1, 2000, 1),
+        (1, 5000, 1),
+        (3, 1537, 5),
+        (1, 1100, 40),
+        (50, 513, 1),
+        (20, 1024, 35),
+        (130, 700, 33),
+    ] {
         for shape in [GemmShape::new(m, k, n), GemmShape::new(m, k, n).transpose_a().transpose_b()] {
+            let nothing = Strides { row: 1, col: 1, batch: 5 };
+            check::<f32, f32>(&GemmShape { k: 0, a: nothing, b: nothing, ..shape.batched(2) }, &mut numbers);
             check::<f32, f32>(&shape, &mut numbers);
             check::<f16, f32>(&GemmShape { accumulate: true, ..shape }, &mut numbers);
         }
