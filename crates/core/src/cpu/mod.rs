@@ -1,11 +1,12 @@
 //! The CPU engine: kernels that know slices and strides, and nothing of tensors.
 
+#[allow(dead_code, unused_macros, unused_imports, reason = "the op table's kernels use it as they land")]
 pub(crate) mod clones;
-#[allow(dead_code, reason = "the op table calls these functions as its ops land")]
-pub(crate) mod math;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod gemm;
 pub(crate) mod isa;
+#[allow(dead_code, reason = "the op table calls these functions as its ops land")]
+pub(crate) mod math;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod philox;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
