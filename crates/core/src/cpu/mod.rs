@@ -11,4 +11,8 @@ pub(crate) mod math;
 pub(crate) mod philox;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod reduce;
+#[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
+pub(crate) mod scan;
 pub(crate) mod scratch;
+#[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
+pub(crate) mod sort;
