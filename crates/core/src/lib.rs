@@ -1,3 +1,39 @@
-//! Placeholder text replaced by the crate documentation.
+//! The core of Tenfold: everything that has a tensor in its signature.
+//!
+//! In reading order: [`error`], [`dtype`], [`dim`], [`shape`], [`buffer`] · [`op`] (what an op *is*) · [`graph`] · `tensor`,
+//! [`device`] · [`door`] (the heart) · `tape`, `variable` · [`ops`] (the table: one file per op) · `trace` · `cpu`.
+//!
+//! Users take the `tenfold` crate, which re-exports this one under TensorFlow's names.
 
+pub mod buffer;
 mod cpu;
+pub mod device;
+pub mod dim;
+pub mod door;
+pub mod dtype;
+pub mod error;
+pub mod graph;
+pub mod op;
+pub mod ops;
+pub mod shape;
+mod tape;
+mod tensor;
+mod trace;
+mod variable;
+
+pub use device::{Device, IntoDevice, devices, with_device};
+pub use dim::Dim;
+pub use dtype::{DType, Element};
+pub use error::{Error, Kind, Place, Result, catch};
+pub use ops::*;
+pub use shape::{Meta, Shape};
+pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected};
+pub use tensor::{
+    AsOperand, Literal, Operand, Scalar, Tensor, Values, constant, constant_f64, try_constant,
+    try_constant_f64,
+};
+pub use trace::init_scope;
+pub use variable::Variable;
+
+#[doc(hidden)]
+pub use half;

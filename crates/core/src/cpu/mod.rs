@@ -1,7 +1,11 @@
-//! The CPU engine: kernels that know slices and strides, and nothing of tensors.
+//! The CPU: kernels that know slices and strides and nothing of tensors, and the device that runs them.
 
-#[allow(dead_code, unused_macros, unused_imports, reason = "the op table's kernels use it as they land")]
+#[allow(unused_macros, unused_imports, reason = "the op table's kernels use it as they land")]
 pub(crate) mod clones;
+pub(crate) mod copy;
+pub(crate) mod device;
+pub(crate) mod elementwise;
+pub(crate) mod engine;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod gemm;
 pub(crate) mod isa;

@@ -1,0 +1,119 @@
+//! Running a block function over broadcast operands.
+
+use crate::op::{BlockFn, Sizes, View, ViewMut};
+use rayon::prelude::*;
+
+/// Elements of one block: a few blocks stay in the first-level cache.
+const BLOCK: usize = 1024;
+/// Below this many elements one thread is faster than waking another.
+const PARALLEL: usize = 64 * 1024;
+
+/// How an operand's elements lie under the output's.
+enum Lie {
+    /// One for one.
+    Same,
+    /// One element for all.
+    Scalar,
+    /// Strides in elements for each axis of the output, 0 where it is repeated.
+    Strided(Sizes),
+}
+
+fn lie(shape: &[usize], out: &[usize]) -> Lie {
+    if shape == out {
+        return Lie::Same;
+    }
+    if shape.iter().all(|d| *d == 1) {
+        return Lie::Scalar;
+    }
+    let skip = out.len() - shape.len();
+    let mut strides = Sizes::from_elem(0, out.len());
+    let mut step = 1;
+    for (i, d) in shape.iter().enumerate().rev() {
+        strides[skip + i] = if *d == 1 { 0 } else { step };
+        step *= d;
+    }
+    Lie::Strided(strides)
+}
+
+/// `output = f(inputs)`, element by element. The split into blocks and threads changes no bit.
+pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
+    let size = output.dtype.size();
+    let n = output.bytes.len() / size;
+    if n == 0 {
+        return;
+    }
+    let lies: smallvec::SmallVec<[Lie; 3]> = inputs.iter().map(|x| lie(&x.shape, &output.shape)).collect();
+    if lies.iter().all(|l| matches!(l, Lie::Same)) && n < PARALLEL {
+        let slices: smallvec::SmallVec<[&[u8]; 3]> = inputs.iter().map(|x| x.bytes).collect();
+        return f(&slices, output.bytes);
+    }
+    let shape = &output.shape;
+    let part = |(k, chunk): (usize, &mut [u8])| {
+        let mut scratch: smallvec::SmallVec<[Vec<u8>; 3]> = inputs.iter().map(|_| Vec::new()).collect();
+        // Scalars are spread once for all blocks.
+        for ((x, lie), s) in inputs.iter().zip(&lies).zip(&mut scratch) {
+            if matches!(lie, Lie::Scalar) {
+                *s = x.bytes.repeat(BLOCK.min(n));
+            }
+        }
+        for (b, block) in chunk.chunks_mut(BLOCK * size).enumerate() {
+            let start = (k * (PARALLEL / BLOCK) + b) * BLOCK;
+            let len = block.len() / size;
+            for ((x, lie), s) in inputs.iter().zip(&lies).zip(&mut scratch) {
+                if let Lie::Strided(strides) = lie {
+                    load(x, strides, shape, start, len, s);
+                }
+            }
+            let slices: smallvec::SmallVec<[&[u8]; 3]> = inputs
+                .iter()
+                .zip(&lies)
+                .zip(&scratch)
+                .map(|((x, lie), s)| {
+                    let each = x.dtype.size();
+                    match lie {
+                        Lie::Same => &x.bytes[start * each..(start + len) * each],
+                        _ => &s[..len * each],
+                    }
+                })
+                .collect();
+            f(&slices, block);
+        }
+    };
+    match n >= PARALLEL {
+        true => output.bytes.par_chunks_mut(PARALLEL * size).enumerate().for_each(part),
+        false => part((0, output.bytes)),
+    }
+}
+
+/// Collects `len` elements from position `start` of the output's order into `into`.
+fn load(x: &View<'_>, strides: &[usize], shape: &[usize], start: usize, len: usize, into: &mut Vec<u8>) {
+    let each = x.dtype.size();
+    into.clear();
+    let mut index = Sizes::from_elem(0, shape.len());
+    let mut rest = start;
+    for (i, d) in shape.iter().enumerate().rev() {
+        index[i] = rest % d;
+        rest /= d;
+    }
+    let last = shape.len() - 1;
+    let mut left = len;
+    while left > 0 {
+        let run = (shape[last] - index[last]).min(left);
+        let from: usize = index.iter().zip(strides).map(|(i, s)| i * s).sum();
+        match strides[last] {
+            1 => into.extend_from_slice(&x.bytes[from * each..(from + run) * each]),
+            _ => (0..run).for_each(|_| into.extend_from_slice(&x.bytes[from * each..(from + 1) * each])),
+        }
+        left -= run;
+        index[last] += run;
+        for i in (0..=last).rev() {
+            if index[i] < shape[i] {
+                break;
+            }
+            index[i] = 0;
+            if i > 0 {
+                index[i - 1] += 1;
+            }
+        }
+    }
+}

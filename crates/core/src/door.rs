@@ -1,0 +1,175 @@
+//! The one door: every call of an op, whoever makes it, goes through [`try_apply`].
+//!
+//! Check the signature, infer the result, then run it or record it, then tell the tapes. Shapes are decided here only.
+
+use crate::device::{Device, Outputs};
+use crate::error::{Error, Kind, OrRaise, Place, Result};
+use crate::op::{Attrs, Fault, Infer, OpDef};
+use crate::shape::Meta;
+use crate::tensor::Tensor;
+use crate::variable::Variable;
+use crate::{tape, trace};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::cell::Cell;
+
+thread_local! {
+    /// The forward node whose gradient is being computed: new nodes take its line.
+    static ORIGIN: Cell<Option<Place>> = const { Cell::new(None) };
+}
+
+/// Runs `f` with every new node marked as a gradient of what stands at `at`.
+pub(crate) fn with_origin<R>(at: Place, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Place>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ORIGIN.set(self.0);
+        }
+    }
+    let _restore = Restore(ORIGIN.replace(Some(at)));
+    f()
+}
+
+/// The user's line for a call made now, and whether it belongs to a gradient.
+#[track_caller]
+#[inline]
+pub(crate) fn here() -> (Place, bool) {
+    match ORIGIN.get() {
+        Some(at) => (at, true),
+        None => (Place::caller(), false),
+    }
+}
+
+/// Calls an op.
+///
+/// # Errors
+///
+/// If the inputs do not fit the signature or the shape rule, are on several devices, belong to an ended trace, or the
+/// kernel fails.
+#[track_caller]
+pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Outputs> {
+    let (at, backward) = here();
+    let metas: SmallVec<[&Meta; 4]> = inputs.iter().map(|t| t.meta()).collect();
+    let inferred =
+        op.sig.check(&metas, &attrs).and_then(|()| (op.infer)(&Infer { inputs: &metas, attrs: &attrs }));
+    let outs = match inferred {
+        Ok(outs) => outs,
+        Err(fault) => return Err(explain(op, fault, &metas, at, backward)),
+    };
+    let outputs = if trace::is_tracing() || inputs.iter().any(|t| t.is_symbolic()) {
+        trace::record(op, inputs, &attrs, outs, at, backward)?
+    } else {
+        if let Some(huge) = outs.iter().find(|m| m.bytes().is_none()) {
+            let fault = Fault::new(format!("the result {huge} is too large")).kind(Kind::ResourceExhausted);
+            return Err(explain(op, fault, &metas, at, backward));
+        }
+        let device = common_device(op, inputs, at)?;
+        device.backend().run(op, inputs, &attrs, &outs).map_err(|e| e.at(at))?
+    };
+    tape::record(op, inputs, &attrs, &outputs, at);
+    Ok(outputs)
+}
+
+/// Calls an op with one result.
+#[track_caller]
+#[inline]
+pub(crate) fn apply1(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Tensor> {
+    let mut outputs = try_apply(op, inputs, attrs)?;
+    Ok(outputs.swap_remove(0))
+}
+
+/// The device that all inputs are on; without inputs, the current one.
+fn common_device(op: &'static OpDef, inputs: &[&Tensor], at: Place) -> Result<Device> {
+    let Some(first) = inputs.first() else { return Ok(Device::current()) };
+    if inputs.iter().all(|t| t.host().is_some()) {
+        return Ok(Device::cpu());
+    }
+    let device = first.device();
+    match inputs.iter().position(|t| t.device() != device) {
+        None => Ok(device),
+        Some(i) => {
+            let (a, b) = (op.sig.input_name(0), op.sig.input_name(i));
+            let text = format!(
+                "{a} is {} on {device}, {b} is {} on {}",
+                first.meta(),
+                inputs[i].meta(),
+                inputs[i].device()
+            );
+            Err(Error::invalid(op.name, format!("the operands are on different devices: {text}"))
+                .with_hint(format!("move one: {b}.to(\"{device}\")?"))
+                .at(at))
+        }
+    }
+}
+
+/// An op author's fault as the user's error: op, what, operands, numbers, place, hint.
+#[cold]
+pub(crate) fn explain(
+    op: &'static OpDef,
+    fault: Fault,
+    inputs: &[&Meta],
+    at: Place,
+    backward: bool,
+) -> Error {
+    let shown = inputs.len().min(6);
+    let mut operands: Vec<String> =
+        inputs[..shown].iter().enumerate().map(|(i, m)| format!("{} is {m}", op.sig.input_name(i))).collect();
+    if inputs.len() > shown {
+        operands.push(format!("and {} more", inputs.len() - shown));
+    }
+    let mut text = fault.what;
+    if !operands.is_empty() {
+        text = format!("{text}: {}", operands.join(", "));
+    }
+    if let Some(numbers) = fault.numbers {
+        text = format!("{text} ({numbers})");
+    }
+    let name: Cow<'static, str> =
+        if backward { format!("gradient of {}", op.name).into() } else { op.name.into() };
+    let error = Error::new(fault.kind, name, text).at(at);
+    match fault.hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// The value of a variable: a node of the graph while tracing, else the value of this moment.
+#[track_caller]
+pub(crate) fn read_variable(v: &Variable) -> Tensor {
+    let (at, backward) = here();
+    let x = match trace::is_tracing() {
+        true => trace::read_variable(v, at, backward).or_raise(),
+        false => v.peek(),
+    };
+    tape::watch_read(v, &x);
+    x
+}
+
+/// Writes a variable: a node of the graph while tracing, else now.
+#[track_caller]
+pub(crate) fn assign_variable(v: &Variable, value: &Tensor) -> Result<()> {
+    let (at, backward) = here();
+    let same_shape = v.shape().rank() == value.rank()
+        && v.shape().iter().zip(value.shape().iter()).all(|(a, b)| a.may_equal(*b));
+    if v.dtype() != value.dtype() || !same_shape {
+        let text = format!(
+            "the value does not fit the variable `{}`: it is {}, value is {}",
+            v.name(),
+            v.meta(),
+            value.meta()
+        );
+        return Err(Error::invalid("assign", text).at(at));
+    }
+    if trace::is_tracing() || value.is_symbolic() {
+        return trace::assign_variable(v, value, at, backward);
+    }
+    if v.device() != value.device() {
+        let text =
+            format!("the variable `{}` is on {}, value is on {}", v.name(), v.device(), value.device());
+        return Err(Error::invalid("assign", text)
+            .with_hint(format!("move the value: value.to(\"{}\")?", v.device()))
+            .at(at));
+    }
+    v.poke(value.alias());
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Attributes: the compile-time arguments of an op, named as TensorFlow names them.
+
+use crate::dim::Dim;
+use crate::dtype::DType;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+
+/// The value of an attribute.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Attr {
+    /// An integer.
+    Int(i64),
+    /// A float, equal by bits.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A word or a message.
+    Str(&'static str),
+    /// A dtype.
+    DType(DType),
+    /// A shape; symbols are allowed and bound with the graph.
+    Shape(Shape),
+    /// A list of integers.
+    Ints(SmallVec<[i64; 4]>),
+    /// A constant's values (on the host).
+    Tensor(Tensor),
+}
+
+impl PartialEq for Attr {
+    fn eq(&self, other: &Attr) -> bool {
+        match (self, other) {
+            (Attr::Int(a), Attr::Int(b)) => a == b,
+            (Attr::Float(a), Attr::Float(b)) => a.to_bits() == b.to_bits(),
+            (Attr::Bool(a), Attr::Bool(b)) => a == b,
+            (Attr::Str(a), Attr::Str(b)) => a == b,
+            (Attr::DType(a), Attr::DType(b)) => a == b,
+            (Attr::Shape(a), Attr::Shape(b)) => a == b,
+            (Attr::Ints(a), Attr::Ints(b)) => a == b,
+            (Attr::Tensor(a), Attr::Tensor(b)) => a.same_literal(b),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Attr {}
+
+impl Hash for Attr {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        std::mem::discriminant(self).hash(h);
+        match self {
+            Attr::Int(a) => a.hash(h),
+            Attr::Float(a) => a.to_bits().hash(h),
+            Attr::Bool(a) => a.hash(h),
+            Attr::Str(a) => a.hash(h),
+            Attr::DType(a) => a.hash(h),
+            Attr::Shape(a) => a.hash(h),
+            Attr::Ints(a) => a.hash(h),
+            Attr::Tensor(a) => a.meta().hash(h),
+        }
+    }
+}
+
+macro_rules! into_attr {
+    ($($t:ty => |$v:ident| $e:expr;)*) => { $(
+        impl From<$t> for Attr {
+            fn from($v: $t) -> Attr { $e }
+        }
+    )* };
+}
+
+into_attr! {
+    i64 => |v| Attr::Int(v);
+    usize => |v| Attr::Int(v as i64);
+    f64 => |v| Attr::Float(v);
+    bool => |v| Attr::Bool(v);
+    &'static str => |v| Attr::Str(v);
+    DType => |v| Attr::DType(v);
+    Shape => |v| Attr::Shape(v);
+    &Shape => |v| Attr::Shape(v.clone());
+    &[i64] => |v| Attr::Ints(v.into());
+    Vec<i64> => |v| Attr::Ints(v.into());
+    Tensor => |v| Attr::Tensor(v);
+}
+
+/// The attributes of one call, in the order of the signature. Empty ones cost nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Attrs(SmallVec<[(&'static str, Attr); 1]>);
+
+impl Attrs {
+    /// No attributes.
+    #[inline]
+    pub fn new() -> Attrs {
+        Attrs(SmallVec::new())
+    }
+    /// With one more.
+    pub fn with(mut self, name: &'static str, value: impl Into<Attr>) -> Attrs {
+        self.0.push((name, value.into()));
+        self
+    }
+    /// The attribute of this name.
+    pub fn get(&self, name: &str) -> Option<&Attr> {
+        self.0.iter().find(|a| a.0 == name).map(|a| &a.1)
+    }
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Attr)> {
+        self.0.iter().map(|a| (a.0, &a.1))
+    }
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// The integer `name`. The signature was checked at the door, so a wrong name is a bug of the op's file.
+    #[track_caller]
+    pub fn int(&self, name: &str) -> i64 {
+        match self.get(name) {
+            Some(Attr::Int(v)) => *v,
+            other => panic!("attribute {name} is not an integer: {other:?}"),
+        }
+    }
+    /// The float `name`.
+    #[track_caller]
+    pub fn float(&self, name: &str) -> f64 {
+        match self.get(name) {
+            Some(Attr::Float(v)) => *v,
+            other => panic!("attribute {name} is not a float: {other:?}"),
+        }
+    }
+    /// The truth value `name`.
+    #[track_caller]
+    pub fn bool(&self, name: &str) -> bool {
+        match self.get(name) {
+            Some(Attr::Bool(v)) => *v,
+            other => panic!("attribute {name} is not a bool: {other:?}"),
+        }
+    }
+    /// The string `name`.
+    #[track_caller]
+    pub fn str(&self, name: &str) -> &'static str {
+        match self.get(name) {
+            Some(Attr::Str(v)) => v,
+            other => panic!("attribute {name} is not a string: {other:?}"),
+        }
+    }
+    /// The dtype `name`.
+    #[track_caller]
+    pub fn dtype(&self, name: &str) -> DType {
+        match self.get(name) {
+            Some(Attr::DType(v)) => *v,
+            other => panic!("attribute {name} is not a dtype: {other:?}"),
+        }
+    }
+    /// The shape `name`.
+    #[track_caller]
+    pub fn shape(&self, name: &str) -> &Shape {
+        match self.get(name) {
+            Some(Attr::Shape(v)) => v,
+            other => panic!("attribute {name} is not a shape: {other:?}"),
+        }
+    }
+    /// The integers `name`.
+    #[track_caller]
+    pub fn ints(&self, name: &str) -> &[i64] {
+        match self.get(name) {
+            Some(Attr::Ints(v)) => v,
+            other => panic!("attribute {name} is not a list of integers: {other:?}"),
+        }
+    }
+    /// The constant `name`.
+    #[track_caller]
+    pub fn tensor(&self, name: &str) -> &Tensor {
+        match self.get(name) {
+            Some(Attr::Tensor(v)) => v,
+            other => panic!("attribute {name} is not a tensor: {other:?}"),
+        }
+    }
+    /// The attributes with every symbol of a shape replaced by its number.
+    pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Attrs> {
+        let bound = |(name, attr): &(&'static str, Attr)| {
+            Some(match attr {
+                Attr::Shape(s) => (*name, Attr::Shape(s.bind(bindings)?)),
+                other => (*name, other.clone()),
+            })
+        };
+        self.0.iter().map(bound).collect::<Option<SmallVec<_>>>().map(Attrs)
+    }
+}

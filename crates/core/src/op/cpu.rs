@@ -1,0 +1,290 @@
+//! Kernel families of the CPU, and the macros that instantiate per-element functions for every dtype.
+//!
+//! One of the few files with `unsafe`: the vectorised clones of a block function are called only on a machine that has
+//! their instructions (see `crate::cpu::clones`).
+
+use super::attr::Attrs;
+use super::infer::Fault;
+use crate::dtype::{DType, Element};
+use crate::shape::Meta;
+use smallvec::SmallVec;
+
+/// A per-element function over a block: equal lengths (in elements), already broadcast. Eager ops, fused groups and
+/// single elements run the same one, so they give the same bits.
+pub type BlockFn = fn(inputs: &[&[u8]], output: &mut [u8]);
+
+/// How the CPU computes an op.
+#[derive(Clone, Copy)]
+pub enum Cpu {
+    /// Per element over broadcast inputs: the block function for these input dtypes and this output dtype.
+    Elementwise(fn(inputs: &[DType], output: DType) -> Option<BlockFn>),
+    /// The result shares the first input's memory; only the meta changes.
+    View,
+    /// Strided copies: transpose, slice, pad, concat and their kin. The GPU runs the same description.
+    Reindex(fn(inputs: &[&Meta], attrs: &Attrs, outputs: &[Meta]) -> Copies),
+    /// A kernel of its own.
+    Kernel(fn(&mut Call<'_, '_>) -> Result<(), Fault>),
+    /// Handled by the engine, for this reason.
+    Engine(&'static str),
+}
+
+/// Strided copies that fill the outputs.
+#[derive(Clone, Debug, Default)]
+pub struct Copies {
+    /// The value written before the copies where they do not cover an output.
+    pub fill: Option<f64>,
+    /// The copies, in order; they write disjoint parts.
+    pub copies: Vec<AffineCopy>,
+}
+
+/// `output[out_offset + Σ i·out_strides] = input[in_offset + Σ i·in_strides]` for all `i` below `shape`, in elements.
+#[derive(Clone, Debug)]
+pub struct AffineCopy {
+    /// Which input.
+    pub input: usize,
+    /// Which output.
+    pub output: usize,
+    /// The extents of the loop.
+    pub shape: SmallVec<[usize; 6]>,
+    /// Start in the input.
+    pub in_offset: isize,
+    /// Steps in the input; 0 repeats, negative reverses.
+    pub in_strides: SmallVec<[isize; 6]>,
+    /// Start in the output.
+    pub out_offset: isize,
+    /// Steps in the output.
+    pub out_strides: SmallVec<[isize; 6]>,
+}
+
+/// Sizes of a host tensor.
+pub type Sizes = SmallVec<[usize; 6]>;
+
+/// An input as a kernel sees it: contiguous, row-major.
+pub struct View<'a> {
+    /// The dtype.
+    pub dtype: DType,
+    /// The sizes.
+    pub shape: Sizes,
+    /// The elements.
+    pub bytes: &'a [u8],
+}
+
+/// An output as a kernel sees it.
+pub struct ViewMut<'a> {
+    /// The dtype.
+    pub dtype: DType,
+    /// The sizes.
+    pub shape: Sizes,
+    /// The elements: initialised bytes of any value, to be overwritten.
+    pub bytes: &'a mut [u8],
+}
+
+impl<'a> View<'a> {
+    /// The elements in their storage type (`u8` for bool).
+    #[inline]
+    pub fn slice<T: Element>(&self) -> &'a [T::Store] {
+        debug_assert_eq!(T::DTYPE, self.dtype);
+        bytemuck::cast_slice(self.bytes)
+    }
+    /// The elements as plain data of the right size.
+    #[inline]
+    pub fn cast<S: bytemuck::Pod>(&self) -> &'a [S] {
+        bytemuck::cast_slice(self.bytes)
+    }
+}
+
+impl ViewMut<'_> {
+    /// The elements in their storage type (`u8` for bool).
+    #[inline]
+    pub fn slice<T: Element>(&mut self) -> &mut [T::Store] {
+        debug_assert_eq!(T::DTYPE, self.dtype);
+        bytemuck::cast_slice_mut(self.bytes)
+    }
+    /// The elements as plain data of the right size.
+    #[inline]
+    pub fn cast<S: bytemuck::Pod>(&mut self) -> &mut [S] {
+        bytemuck::cast_slice_mut(self.bytes)
+    }
+}
+
+/// One call of a kernel.
+pub struct Call<'a, 'b> {
+    /// The inputs.
+    pub inputs: &'a [View<'b>],
+    /// The outputs, to be filled.
+    pub outputs: &'a mut [ViewMut<'b>],
+    /// The attributes.
+    pub attrs: &'a Attrs,
+}
+
+/// What a storage type computes in: itself, or `f32` for the half floats, or `bool` for bytes.
+pub(crate) trait Lane: bytemuck::Pod {
+    type Compute: Copy;
+    fn up(self) -> Self::Compute;
+    fn down(value: Self::Compute) -> Self;
+}
+
+macro_rules! lanes {
+    ($($s:ty as $c:ty, |$v:ident| $up:expr, |$w:ident| $down:expr;)*) => { $(
+        impl Lane for $s {
+            type Compute = $c;
+            #[inline(always)]
+            fn up(self) -> $c { let $v = self; $up }
+            #[inline(always)]
+            fn down($w: $c) -> $s { $down }
+        }
+    )* };
+}
+
+lanes! {
+    f32 as f32, |v| v, |w| w;
+    f64 as f64, |v| v, |w| w;
+    half::f16 as f32, |v| v.to_f32(), |w| half::f16::from_f32(w);
+    half::bf16 as f32, |v| v.to_f32(), |w| half::bf16::from_f32(w);
+    i8 as i8, |v| v, |w| w;
+    i16 as i16, |v| v, |w| w;
+    i32 as i32, |v| v, |w| w;
+    i64 as i64, |v| v, |w| w;
+    u16 as u16, |v| v, |w| w;
+    u32 as u32, |v| v, |w| w;
+    u64 as u64, |v| v, |w| w;
+    u8 as u8, |v| v, |w| w;
+    Truth as bool, |v| v.0 != 0, |w| Truth(w as u8);
+}
+
+/// A byte that is a truth value.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub(crate) struct Truth(u8);
+
+/// The block function of one expression over a storage type: `block!(clones f32 => f32 [x, y] x + y)`. `clones` makes
+/// AVX2 and AVX-512 versions of the same loop, chosen at lookup; `plain` does not.
+macro_rules! block {
+    (plain $s:ty => $o:ty, $xs:tt, $e:expr) => {{
+        fn plain(inputs: &[&[u8]], output: &mut [u8]) {
+            $crate::op::block_out!(inputs, output, $xs, $s => $o, $e);
+        }
+        plain as $crate::op::BlockFn
+    }};
+    (clones $s:ty => $o:ty, $xs:tt, $e:expr) => {{
+        #[inline(always)]
+        fn body(inputs: &[&[u8]], output: &mut [u8]) {
+            $crate::op::block_out!(inputs, output, $xs, $s => $o, $e);
+        }
+        fn plain(inputs: &[&[u8]], output: &mut [u8]) {
+            body(inputs, output)
+        }
+        #[cfg(target_arch = "x86_64")]
+        fn avx2(inputs: &[&[u8]], output: &mut [u8]) {
+            #[target_feature(enable = "avx2,fma")]
+            fn clone(inputs: &[&[u8]], output: &mut [u8]) {
+                body(inputs, output)
+            }
+            // SAFETY: `level()` chose this clone because the machine has the features.
+            unsafe { clone(inputs, output) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        fn avx512(inputs: &[&[u8]], output: &mut [u8]) {
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn clone(inputs: &[&[u8]], output: &mut [u8]) {
+                body(inputs, output)
+            }
+            // SAFETY: as above.
+            unsafe { clone(inputs, output) }
+        }
+        match $crate::cpu::clones::level() {
+            #[cfg(target_arch = "x86_64")]
+            $crate::cpu::clones::Level::Avx512 => avx512 as $crate::op::BlockFn,
+            #[cfg(target_arch = "x86_64")]
+            $crate::cpu::clones::Level::Avx2 => avx2 as $crate::op::BlockFn,
+            _ => plain as $crate::op::BlockFn,
+        }
+    }};
+}
+pub(crate) use block;
+
+/// The loop of a block function for one, two or three inputs of one storage type.
+macro_rules! block_out {
+    ($ins:ident, $out:ident, [$x:ident], $s:ty => $o:ty, $e:expr) => {
+        let a: &[$s] = bytemuck::cast_slice($ins[0]);
+        let y: &mut [$o] = bytemuck::cast_slice_mut($out);
+        for (y, a) in y.iter_mut().zip(a) {
+            let $x = $crate::op::Lane::up(*a);
+            *y = $crate::op::Lane::down($e);
+        }
+    };
+    ($ins:ident, $out:ident, [$x:ident, $z:ident], $s:ty => $o:ty, $e:expr) => {
+        let (a, b): (&[$s], &[$s]) = (bytemuck::cast_slice($ins[0]), bytemuck::cast_slice($ins[1]));
+        let y: &mut [$o] = bytemuck::cast_slice_mut($out);
+        for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+            let ($x, $z) = ($crate::op::Lane::up(*a), $crate::op::Lane::up(*b));
+            *y = $crate::op::Lane::down($e);
+        }
+    };
+    ($ins:ident, $out:ident, [$x:ident, $z:ident, $w:ident], $s:ty => $o:ty, $e:expr) => {
+        let (a, b): (&[$s], &[$s]) = (bytemuck::cast_slice($ins[0]), bytemuck::cast_slice($ins[1]));
+        let c: &[$s] = bytemuck::cast_slice($ins[2]);
+        let y: &mut [$o] = bytemuck::cast_slice_mut($out);
+        for (((y, a), b), c) in y.iter_mut().zip(a).zip(b).zip(c) {
+            let ($x, $z, $w) = ($crate::op::Lane::up(*a), $crate::op::Lane::up(*b), $crate::op::Lane::up(*c));
+            *y = $crate::op::Lane::down($e);
+        }
+    };
+}
+pub(crate) use block_out;
+
+/// The block functions of an op for every dtype, as the function that `Cpu::Elementwise` wants.
+///
+/// `blocks!([x, y] float => x + y, int => x.wrapping_add(y))`: each arm is a dtype class of the first input and an
+/// expression in that class's own type (f16 and bf16 compute in f32 and round once). With `-> bool` before the arms the
+/// expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `real` (f32, f64), `half` (f16, bf16), `f32`,
+/// `f64`, `int` (all eight), `sint`, `uint`, `bool`.
+macro_rules! blocks {
+    ($xs:tt -> bool; $($class:ident => $e:expr),+ $(,)?) => {
+        |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
+            None$(.or_else(|| $crate::op::blocks!(@$class inputs[0], $xs, test, $e)))+
+        }
+    };
+    ($xs:tt $($class:ident => $e:expr),+ $(,)?) => {
+        |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
+            None$(.or_else(|| $crate::op::blocks!(@$class inputs[0], $xs, same, $e)))+
+        }
+    };
+    (@float $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64, F16 half::f16, BF16 half::bf16)
+    };
+    (@real $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64)
+    };
+    (@half $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows clones $out $d, $xs, $e; F16 half::f16, BF16 half::bf16)
+    };
+    (@f32 $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32) };
+    (@f64 $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@rows clones $out $d, $xs, $e; F64 f64) };
+    (@int $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows plain $out $d, $xs, $e;
+            I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64)
+    };
+    (@sint $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows plain $out $d, $xs, $e; I8 i8, I16 i16, I32 i32, I64 i64)
+    };
+    (@uint $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows plain $out $d, $xs, $e; U8 u8, U16 u16, U32 u32, U64 u64)
+    };
+    (@bool $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows plain test $d, $xs, $e; Bool $crate::op::Truth)
+    };
+    (@rows $how:ident same $d:expr, $xs:tt, $e:expr; $($v:ident $s:ty),+) => {
+        match $d {
+            $($crate::DType::$v => Some($crate::op::block!($how $s => $s, $xs, $e)),)+
+            _ => None,
+        }
+    };
+    (@rows $how:ident test $d:expr, $xs:tt, $e:expr; $($v:ident $s:ty),+) => {
+        match $d {
+            $($crate::DType::$v => Some($crate::op::block!($how $s => $crate::op::Truth, $xs, $e)),)+
+            _ => None,
+        }
+    };
+}
+pub(crate) use blocks;

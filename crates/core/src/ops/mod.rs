@@ -1,0 +1,98 @@
+//! The table of ops: one file each, one line each.
+//!
+//! A line names the file and its definition; everything else loops over [`ALL`]. Functions made of other ops have a file
+//! and no definition.
+
+use crate::op::OpDef;
+
+/// A dimension that only the run decides: a trace gives each such dimension a symbol of its own.
+pub(crate) const RUN_TIME_DIM: &str = "?";
+
+macro_rules! table {
+    (ops { $($file:ident::$def:ident,)* } composites { $($composite:ident,)* }) => {
+        $(mod $file;)*
+        $(mod $composite;)*
+        $(pub use $file::*;)*
+        $(pub use $composite::*;)*
+        /// Every op.
+        pub static ALL: &[&OpDef] = &[$(&$file::$def),*];
+        #[cfg(test)]
+        const FILES: &[&str] = &[$(stringify!($file),)* $(stringify!($composite),)*];
+    };
+}
+
+table! {
+    ops {
+        add::ADD,
+        assign_variable::ASSIGN_VARIABLE,
+        broadcast_to::BROADCAST_TO,
+        constant::CONSTANT,
+        divide::DIVIDE,
+        input::INPUT,
+        multiply::MULTIPLY,
+        negative::NEGATIVE,
+        read_variable::READ_VARIABLE,
+        sqrt::SQRT,
+        subtract::SUBTRACT,
+        sum_to_shape::SUM_TO_SHAPE,
+    }
+    composites {
+        full,
+    }
+}
+
+/// The op with this name.
+///
+/// ```
+/// assert!(tenfold_core::ops::by_name("sqrt").is_some());
+/// ```
+pub fn by_name(name: &str) -> Option<&'static OpDef> {
+    ALL.iter().copied().find(|op| op.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Cpu, Gpu, Grad};
+
+    #[test]
+    fn names_are_unique_and_snake_case() {
+        let mut names: Vec<_> = ALL.iter().map(|op| op.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|w| w[0] != w[1]), "{names:?}");
+        assert!(
+            names.iter().all(|n| n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+        );
+        assert!(ALL.iter().all(|op| by_name(op.name) == Some(op)));
+    }
+
+    #[test]
+    fn every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let stem = name.trim_end_matches(".rs").to_string();
+            assert!(stem == "mod" || FILES.contains(&stem.as_str()), "{name} is not in the table");
+        }
+    }
+
+    #[test]
+    fn reasons_are_sentences() {
+        for op in ALL {
+            let reasons = [
+                if let Grad::None(r) = op.grad { r } else { "stated reason" },
+                if let Gpu::CpuOnly(r) = op.gpu { r } else { "stated reason" },
+                if let Cpu::Engine(r) = op.cpu { r } else { "stated reason" },
+            ];
+            assert!(reasons.iter().all(|r| r.len() > 10 && r.contains(' ')), "{}: {reasons:?}", op.name);
+        }
+    }
+
+    #[test]
+    fn ops_with_inputs_have_samples() {
+        for op in ALL {
+            let engine = matches!(op.cpu, Cpu::Engine(_));
+            assert!(engine || !(op.samples)().is_empty(), "{} has no samples", op.name);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Walking a record backwards.
+
+use super::sources::Source;
+use super::{Entry, GradientTape, Pause, Record, Sources, Targets, What, refresh};
+use crate::door::with_origin;
+use crate::error::{Error, Kind, OrRaise, Place, Result};
+use crate::op::{Backward, Grad};
+use crate::ops;
+use crate::tensor::Tensor;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What to answer for a source that the target does not depend on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unconnected {
+    /// An error that says where the chain broke.
+    #[default]
+    Error,
+    /// Zeros of the source's shape.
+    Zero,
+}
+
+/// Options of [`GradientTape::gradient_with`].
+#[derive(Clone, Default)]
+pub struct GradientOptions {
+    unconnected: Unconnected,
+    output_gradients: Option<Vec<Tensor>>,
+}
+
+impl GradientOptions {
+    /// The defaults: unconnected sources are an error, the targets are summed.
+    pub fn new() -> GradientOptions {
+        GradientOptions::default()
+    }
+    /// What to answer for unconnected sources.
+    pub fn unconnected(mut self, policy: Unconnected) -> GradientOptions {
+        self.unconnected = policy;
+        self
+    }
+    /// The cotangent of each target, of its shape, instead of ones.
+    pub fn output_gradients(mut self, cotangents: &[Tensor]) -> GradientOptions {
+        self.output_gradients = Some(cotangents.to_vec());
+        self
+    }
+}
+
+impl GradientTape {
+    /// The gradient of the sum of `target` with respect to `sources`.
+    ///
+    /// # Panics
+    ///
+    /// If a source is not connected to the target, or the tape was used up; the twin is
+    /// [`GradientTape::try_gradient`].
+    #[track_caller]
+    pub fn gradient<S: Sources + ?Sized>(
+        &self,
+        target: &(impl Targets + ?Sized),
+        sources: &S,
+    ) -> S::Gradients {
+        self.try_gradient(target, sources).or_raise()
+    }
+    /// Like [`GradientTape::gradient`], but returns the error.
+    #[track_caller]
+    pub fn try_gradient<S: Sources + ?Sized>(
+        &self,
+        target: &(impl Targets + ?Sized),
+        sources: &S,
+    ) -> Result<S::Gradients> {
+        self.gradient_with(target, sources, &GradientOptions::new())
+    }
+    /// The gradient with options.
+    ///
+    /// # Errors
+    ///
+    /// If a source is not connected (unless zeros were asked for), a cotangent does not fit its target, a target is not
+    /// float, or the tape was used up.
+    #[track_caller]
+    pub fn gradient_with<S: Sources + ?Sized>(
+        &self,
+        target: &(impl Targets + ?Sized),
+        sources: &S,
+        options: &GradientOptions,
+    ) -> Result<S::Gradients> {
+        let at = Place::caller();
+        if self.used.replace(true) && !self.persistent {
+            let text = "a tape that is not persistent gives one gradient, and this one has given it";
+            return Err(Error::new(Kind::FailedPrecondition, "gradient", text)
+                .with_hint(
+                    "make it with `tf::GradientTape::persistent()`, or ask for a list of gradients at once",
+                )
+                .at(at));
+        }
+        let _pause = Pause::new(&self.tape);
+        if !self.persistent {
+            // It never records again: leave the list of tapes now.
+            self.tape.paused.set(self.tape.paused.get() + 1);
+            refresh();
+        }
+        let record = match self.persistent {
+            true => None,
+            false => Some(self.tape.record.take()),
+        };
+        let borrowed = self.tape.record.borrow();
+        let record = record.as_ref().unwrap_or(&borrowed);
+        let places = sources.sources();
+        let gradients = walk(record, &target.targets(), &places, options, at).map_err(|e| e.at(at))?;
+        Ok(sources.structure(gradients))
+    }
+}
+
+fn walk(
+    record: &Record,
+    targets: &[Tensor],
+    sources: &[Source],
+    options: &GradientOptions,
+    at: Place,
+) -> Result<Vec<Tensor>> {
+    let mut cotangents: FxHashMap<usize, Tensor> = FxHashMap::default();
+    for (i, y) in targets.iter().enumerate() {
+        if !y.dtype().is_float() {
+            let text = format!("the target must be float: target is {}", y.meta());
+            return Err(Error::invalid("gradient", text));
+        }
+        let seed = match &options.output_gradients {
+            None => ops::try_ones_like(y)?,
+            Some(list) => match list.get(i) {
+                Some(dy) if dy.meta() == y.meta() => dy.clone(),
+                Some(dy) => {
+                    let text = format!(
+                        "the output gradient must be like its target: it is {}, target is {}",
+                        dy.meta(),
+                        y.meta()
+                    );
+                    return Err(Error::invalid("gradient", text));
+                }
+                None => return Err(Error::invalid("gradient", format!("no output gradient for target {i}"))),
+            },
+        };
+        add(&mut cotangents, y.id(), seed)?;
+    }
+    let wanted = reachable(record, sources);
+    let mut breaks: Vec<(usize, &Entry, &'static str)> = vec![];
+    for (i, entry) in record.entries.iter().enumerate().rev() {
+        if !entry.outputs.iter().any(|y| cotangents.contains_key(&y.id())) {
+            continue;
+        }
+        let needs: Vec<bool> =
+            entry.inputs.iter().map(|x| wanted.contains(&x.id()) && x.dtype().is_float()).collect();
+        if !needs.iter().any(|n| *n) {
+            continue;
+        }
+        let dys: Vec<Option<Tensor>> =
+            entry.outputs.iter().map(|y| cotangents.get(&y.id()).cloned()).collect();
+        let grads = with_origin(entry.at, || match &entry.what {
+            What::Op(op, attrs) => match op.grad {
+                Grad::None(reason) => {
+                    breaks.push((i, entry, reason));
+                    Ok(vec![None; entry.inputs.len()])
+                }
+                Grad::Rule(rule) => {
+                    let back = Backward {
+                        inputs: &entry.inputs,
+                        outputs: &entry.outputs,
+                        dys: &dys,
+                        attrs,
+                        needs: &needs,
+                    };
+                    let grads = crate::error::catch(|| rule(&back))?;
+                    check(op.name, &grads, &needs)?;
+                    Ok(grads)
+                }
+            },
+            What::Custom(_, pullback) => pullback(&dys),
+        })?;
+        with_origin(entry.at, || {
+            for ((x, grad), _) in entry.inputs.iter().zip(grads).zip(&needs).filter(|(_, needs)| **needs) {
+                let Some(grad) = grad else { continue };
+                add(&mut cotangents, x.id(), grad)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+    }
+    sources.iter().enumerate().map(|(i, s)| answer(record, i, s, &cotangents, &breaks, options, at)).collect()
+}
+
+/// A rule must give what is needed: nothing is silently missing.
+fn check(op: &'static str, grads: &[Option<Tensor>], needs: &[bool]) -> Result<()> {
+    if grads.len() != needs.len() || grads.iter().zip(needs).any(|(g, n)| *n && g.is_none()) {
+        return Err(Error::internal(op, "the gradient rule left out a float input"));
+    }
+    Ok(())
+}
+
+fn add(cotangents: &mut FxHashMap<usize, Tensor>, id: usize, grad: Tensor) -> Result<()> {
+    let sum = match cotangents.get(&id) {
+        Some(old) => old.try_add(&grad)?,
+        None => grad,
+    };
+    cotangents.insert(id, sum);
+    Ok(())
+}
+
+/// Identities of tensors that depend on the sources: only their gradients are worth computing.
+fn reachable(record: &Record, sources: &[Source]) -> FxHashSet<usize> {
+    let mut set: FxHashSet<usize> = FxHashSet::default();
+    for source in sources {
+        match source {
+            Source::Tensor(x) => {
+                set.insert(x.id());
+            }
+            Source::Variable(v) => {
+                set.extend(record.reads.get(&v.id()).into_iter().flatten().map(|x| x.id()))
+            }
+        }
+    }
+    for entry in &record.entries {
+        if entry.inputs.iter().any(|x| set.contains(&x.id())) {
+            set.extend(entry.outputs.iter().map(|y| y.id()));
+        }
+    }
+    set
+}
+
+fn answer(
+    record: &Record,
+    i: usize,
+    source: &Source,
+    cotangents: &FxHashMap<usize, Tensor>,
+    breaks: &[(usize, &Entry, &'static str)],
+    options: &GradientOptions,
+    at: Place,
+) -> Result<Tensor> {
+    let (meta, name, found) = match source {
+        Source::Tensor(x) => (x.meta().clone(), format!("source {i}"), cotangents.get(&x.id()).cloned()),
+        Source::Variable(v) => {
+            let reads = record.reads.get(&v.id()).map(Vec::as_slice).unwrap_or_default();
+            let mut sum: Option<Tensor> = None;
+            for dv in reads.iter().filter_map(|x| cotangents.get(&x.id())) {
+                sum = Some(match sum {
+                    Some(old) => old.try_add(dv)?,
+                    None => dv.clone(),
+                });
+            }
+            (v.meta().clone(), format!("variable `{}`", v.name()), sum)
+        }
+    };
+    if let Some(gradient) = found {
+        return Ok(gradient);
+    }
+    if !meta.dtype.is_float() {
+        let text = format!("{name} is {meta}, and only float tensors have gradients");
+        return Err(Error::invalid("gradient", text).with_hint("cast it to f32 before watching it"));
+    }
+    if options.unconnected == Unconnected::Zero {
+        return match source {
+            Source::Tensor(x) => ops::try_zeros_like(x),
+            Source::Variable(v) => ops::try_zeros_like(&crate::tape::stop_recording(|| v.read())),
+        };
+    }
+    let read = match source {
+        Source::Tensor(x) => record.tracked.contains(&x.id()),
+        Source::Variable(v) => record.reads.get(&v.id()).is_some_and(|r| !r.is_empty()),
+    };
+    let why = match (read, breaks.first()) {
+        (false, _) => "it was not watched or not used while the tape recorded".to_string(),
+        (true, Some((_, entry, reason))) => {
+            let op = match &entry.what {
+                What::Op(op, _) => op.name,
+                What::Custom(name, _) => name,
+            };
+            format!("the chain breaks at {op} ({}): {reason}", entry.at)
+        }
+        (true, None) => "the target does not depend on it".to_string(),
+    };
+    Err(Error::invalid("gradient", format!("there is no gradient for {name} ({meta}): {why}"))
+        .with_hint("watch it before it is used, or ask for zeros: GradientOptions::new().unconnected(Unconnected::Zero)")
+        .at(at))
+}

@@ -1,0 +1,255 @@
+//! The gradient tape: what ran, and how to run it backwards.
+//!
+//! Recording is per thread. A tape records the calls that depend on something it watches; walking the record from the
+//! end with each op's rule gives the gradients. The rules are ops too, so outer tapes record them and traces hold them.
+
+mod gradient;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use gradient::{GradientOptions, Unconnected};
+pub use sources::{Sources, Targets};
+
+use crate::error::Place;
+use crate::op::{Attrs, OpDef};
+use crate::tensor::Tensor;
+use crate::variable::Variable;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The backward of something that is not one op: cotangents of the outputs to cotangents of the inputs.
+pub(crate) type Pullback = Rc<dyn Fn(&[Option<Tensor>]) -> crate::Result<Vec<Option<Tensor>>>>;
+
+/// One recorded call.
+pub(crate) struct Entry {
+    pub(crate) what: What,
+    pub(crate) inputs: SmallVec<[Tensor; 2]>,
+    pub(crate) outputs: SmallVec<[Tensor; 1]>,
+    pub(crate) at: Place,
+}
+
+pub(crate) enum What {
+    Op(&'static OpDef, Attrs),
+    /// A custom gradient, a traced function, a transfer: its name and its pullback.
+    Custom(&'static str, Pullback),
+}
+
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) entries: Vec<Entry>,
+    /// Identities of tensors that depend on something watched.
+    pub(crate) tracked: FxHashSet<usize>,
+    /// Watched tensors, kept alive so that their identities stay unique.
+    pub(crate) watched: Vec<Tensor>,
+    /// What reading each variable gave, in order.
+    pub(crate) reads: FxHashMap<u64, Vec<Tensor>>,
+}
+
+struct Tape {
+    record: RefCell<Record>,
+    paused: Cell<u32>,
+    watch_variables: bool,
+}
+
+thread_local! {
+    static TAPES: RefCell<Vec<Rc<Tape>>> = const { RefCell::new(Vec::new()) };
+    /// The number of tapes that record; 0 while recording is stopped.
+    static ACTIVE: Cell<u32> = const { Cell::new(0) };
+    static STOPPED: Cell<u32> = const { Cell::new(0) };
+}
+
+fn refresh() {
+    let recording = TAPES.with_borrow(|t| t.iter().filter(|t| t.paused.get() == 0).count() as u32);
+    ACTIVE.set(if STOPPED.get() > 0 { 0 } else { recording });
+}
+
+/// Whether any tape of this thread records now.
+#[inline]
+pub(crate) fn is_recording() -> bool {
+    ACTIVE.get() > 0
+}
+
+/// Records operations for automatic differentiation, from its making until its first gradient (or its drop).
+///
+/// Trainable variables are watched by themselves when they are read; other tensors by [`GradientTape::watch`]. A tape
+/// gives one gradient unless it is [persistent](GradientTape::persistent). Tapes nest: for a second derivative the outer
+/// tape records the inner one's backward pass.
+///
+/// Source: `tf.GradientTape`.
+///
+/// ```
+/// # use tenfold_core as tf;
+/// let x = tf::constant(3.0);
+/// let tape = tf::GradientTape::new();
+/// tape.watch(&x);
+/// let y = &x * &x;
+/// assert_eq!(tape.gradient(&y, &x).item::<f32>().unwrap(), 6.0);
+/// ```
+pub struct GradientTape {
+    tape: Rc<Tape>,
+    persistent: bool,
+    used: Cell<bool>,
+}
+
+impl Default for GradientTape {
+    fn default() -> Self {
+        GradientTape::new()
+    }
+}
+
+impl GradientTape {
+    /// A tape that records from now on and gives one gradient.
+    pub fn new() -> GradientTape {
+        GradientTape::make(false, true)
+    }
+    /// A tape that may be asked for gradients any number of times; its memory is freed when it is dropped.
+    pub fn persistent() -> GradientTape {
+        GradientTape::make(true, true)
+    }
+    /// A tape that watches nothing by itself, not even trainable variables.
+    pub fn without_variables() -> GradientTape {
+        GradientTape::make(false, false)
+    }
+    fn make(persistent: bool, watch_variables: bool) -> GradientTape {
+        let tape = Rc::new(Tape { record: RefCell::default(), paused: Cell::new(0), watch_variables });
+        TAPES.with_borrow_mut(|t| t.push(tape.clone()));
+        refresh();
+        GradientTape { tape, persistent, used: Cell::new(false) }
+    }
+    /// Watches a tensor: calls that use it from now on are recorded. Integers cannot be watched: they have no gradient,
+    /// and asking for one says so.
+    pub fn watch(&self, x: &Tensor) {
+        let mut record = self.tape.record.borrow_mut();
+        record.tracked.insert(x.id());
+        record.watched.push(x.clone());
+    }
+    /// Watches a variable from its next read on, trainable or not.
+    pub fn watch_variable(&self, v: &Variable) {
+        self.tape.record.borrow_mut().reads.entry(v.id()).or_default();
+    }
+    /// Runs `f` without recording it on this tape.
+    pub fn stop_recording<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _pause = Pause::new(&self.tape);
+        f()
+    }
+    /// Forgets everything recorded so far, and records on.
+    pub fn reset(&self) {
+        *self.tape.record.borrow_mut() = Record::default();
+        self.used.set(false);
+    }
+    /// The trainable variables that were read while recording, as identities in order of first read.
+    pub fn watched_variables(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self.tape.record.borrow().reads.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+impl Drop for GradientTape {
+    fn drop(&mut self) {
+        // During thread teardown the list may be gone, and then there is nothing to leave.
+        let _ = TAPES.try_with(|t| t.borrow_mut().retain(|t| !Rc::ptr_eq(t, &self.tape)));
+        refresh();
+    }
+}
+
+struct Pause<'a>(&'a Tape);
+
+impl Pause<'_> {
+    fn new(tape: &Tape) -> Pause<'_> {
+        tape.paused.set(tape.paused.get() + 1);
+        refresh();
+        Pause(tape)
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.paused.set(self.0.paused.get() - 1);
+        refresh();
+    }
+}
+
+/// Runs `f` without recording it on any tape of this thread.
+pub(crate) fn stop_recording<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STOPPED.set(STOPPED.get() - 1);
+            refresh();
+        }
+    }
+    STOPPED.set(STOPPED.get() + 1);
+    let _restore = Restore;
+    refresh();
+    f()
+}
+
+fn push(inputs: &[&Tensor], outputs: &[Tensor], at: Place, what: impl Fn() -> What) {
+    TAPES.with_borrow(|tapes| {
+        for tape in tapes.iter().filter(|t| t.paused.get() == 0) {
+            let record = &mut *tape.record.borrow_mut();
+            if !inputs.iter().any(|x| record.tracked.contains(&x.id())) {
+                continue;
+            }
+            record.tracked.extend(outputs.iter().filter(|y| y.dtype().is_float()).map(|y| y.id()));
+            record.entries.push(Entry {
+                what: what(),
+                inputs: inputs.iter().map(|x| (*x).clone()).collect(),
+                outputs: outputs.iter().cloned().collect(),
+                at,
+            });
+        }
+    });
+}
+
+/// Tells the tapes of one call.
+#[inline]
+pub(crate) fn record(op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outputs: &[Tensor], at: Place) {
+    if is_recording() {
+        push(inputs, outputs, at, || What::Op(op, attrs.clone()));
+    }
+}
+
+/// Tells the tapes of something with a backward of its own.
+pub(crate) fn record_custom(
+    name: &'static str,
+    inputs: &[&Tensor],
+    outputs: &[Tensor],
+    at: Place,
+    pullback: Pullback,
+) {
+    if is_recording() {
+        push(inputs, outputs, at, || What::Custom(name, pullback.clone()));
+    }
+}
+
+/// Tells the tapes of a copy to another device: the gradient is copied back.
+pub(crate) fn record_transfer(x: &Tensor, y: &Tensor, at: Place) {
+    let home = x.device();
+    let pullback: Pullback = Rc::new(move |dys| {
+        dys.iter().map(|dy| dy.as_ref().map(|dy| crate::device::transfer(dy, home)).transpose()).collect()
+    });
+    record_custom("to", &[x], std::slice::from_ref(y), at, pullback);
+}
+
+/// Tells the tapes that reading `v` gave `x`.
+#[inline]
+pub(crate) fn watch_read(v: &Variable, x: &Tensor) {
+    if !is_recording() {
+        return;
+    }
+    TAPES.with_borrow(|tapes| {
+        for tape in tapes.iter().filter(|t| t.paused.get() == 0) {
+            let record = &mut *tape.record.borrow_mut();
+            let wanted = (v.trainable() && tape.watch_variables) || record.reads.contains_key(&v.id());
+            if wanted && v.dtype().is_float() {
+                record.tracked.insert(x.id());
+                record.reads.entry(v.id()).or_default().push(x.clone());
+            }
+        }
+    });
+}

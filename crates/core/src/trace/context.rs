@@ -1,0 +1,363 @@
+//! The traces of this thread, innermost last, and what the door asks of them.
+
+use crate::device::{Device, Outputs};
+use crate::dim::Dim;
+use crate::error::{Error, Kind, Place, Result};
+use crate::graph::{Graph, Node, Value, VariableInfo};
+use crate::op::{Attrs, Metas, OpDef};
+use crate::ops;
+use crate::shape::Meta;
+use crate::tensor::{Repr, Symbol, Tensor};
+use crate::variable::Variable;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Captured tensors up to this many elements become constants of the graph; larger ones become inputs.
+pub(crate) const CONSTANT_ELEMENTS: usize = 128;
+
+/// A graph being built.
+struct State {
+    id: u64,
+    /// The traces that were active when this one began: their values may be captured.
+    outer: Vec<u64>,
+    device: Device,
+    graph: Graph,
+    /// Inputs that stand for tensors from outside, in the order of the graph's inputs after the arguments.
+    captures: Vec<Tensor>,
+    /// The value of each captured tensor, by its identity.
+    captured: FxHashMap<usize, Value>,
+    /// Constants and captures are kept alive so that identities stay unique.
+    held: Vec<Tensor>,
+    variables: Vec<Variable>,
+    scope: &'static str,
+}
+
+enum Frame {
+    Trace(State),
+    /// Ops inside run eagerly.
+    Init,
+}
+
+thread_local! {
+    static STACK: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+    /// Whether the innermost frame is a trace.
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+static NEXT_TRACE: AtomicU64 = AtomicU64::new(1);
+
+/// Whether ops of this thread are recorded now.
+#[inline]
+pub(crate) fn is_tracing() -> bool {
+    TRACING.get()
+}
+
+fn refresh() {
+    TRACING.set(STACK.with_borrow(|s| matches!(s.last(), Some(Frame::Trace(_)))));
+}
+
+/// Pops a frame even when the body panics, so that no half-built state stays.
+struct Guard {
+    depth: usize,
+}
+
+impl Guard {
+    fn push(frame: Frame) -> Guard {
+        let depth = STACK.with_borrow_mut(|s| {
+            s.push(frame);
+            s.len() - 1
+        });
+        refresh();
+        Guard { depth }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        STACK.with_borrow_mut(|s| s.truncate(self.depth));
+        refresh();
+    }
+}
+
+/// Runs `f` outside the graph: its ops run now, its variables may be created. For state that the first trace needs.
+///
+/// Symbolic tensors cannot be used inside.
+///
+/// ```
+/// # use tenfold_core as tf;
+/// let counter = tf::init_scope(|| tf::Variable::new(tf::constant(0)));
+/// # assert_eq!(counter.read().item::<i32>().unwrap(), 0);
+/// ```
+pub fn init_scope<R>(f: impl FnOnce() -> R) -> R {
+    if !is_tracing() {
+        return f();
+    }
+    let _guard = Guard::push(Frame::Init);
+    crate::tape::stop_recording(f)
+}
+
+/// What a trace made.
+pub(crate) struct Traced<R> {
+    pub(crate) graph: Graph,
+    pub(crate) captures: Vec<Tensor>,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) result: R,
+}
+
+/// Runs `body` once with symbolic arguments of these metas; `outputs` names the graph's results in what it returned.
+pub(crate) fn trace<R>(
+    name: &str,
+    device: Device,
+    arguments: &[(String, Meta)],
+    body: impl FnOnce(&[Tensor]) -> Result<R>,
+    outputs: impl FnOnce(&R) -> Vec<Tensor>,
+) -> Result<Traced<R>> {
+    let id = NEXT_TRACE.fetch_add(1, Ordering::Relaxed);
+    let mut graph = Graph { name: name.to_string(), ..Graph::default() };
+    let mut symbols = vec![];
+    for (argument, meta) in arguments {
+        let value = input(&mut graph, argument.clone(), meta.clone());
+        symbols.push(Tensor::new(meta.clone(), Repr::Symbol(Symbol { trace: id, value })));
+    }
+    let outer = STACK.with_borrow(|s| {
+        let ids = s.iter().filter_map(|f| match f {
+            Frame::Trace(state) => Some(state.id),
+            Frame::Init => None,
+        });
+        ids.collect()
+    });
+    let state = State {
+        id,
+        outer,
+        device,
+        graph,
+        captures: vec![],
+        captured: FxHashMap::default(),
+        held: vec![],
+        variables: vec![],
+        scope: "",
+    };
+    let guard = Guard::push(Frame::Trace(state));
+    let result = body(&symbols)?;
+    let results = outputs(&result);
+    with_top(|state| {
+        for x in &results {
+            let value = operand(state, x)?;
+            state.graph.outputs.push(value);
+        }
+        Ok(())
+    })?;
+    let frame = STACK.with_borrow_mut(|s| s.pop());
+    drop(guard);
+    match frame {
+        Some(Frame::Trace(State { graph, captures, variables, .. })) => {
+            Ok(Traced { graph, captures, variables, result })
+        }
+        _ => Err(Error::internal("trace", "the stack of traces lost its top")),
+    }
+}
+
+fn input(graph: &mut Graph, name: String, meta: Meta) -> Value {
+    let node = graph.push(Node {
+        op: &ops::INPUT,
+        inputs: SmallVec::new(),
+        attrs: Attrs::new()
+            .with("index", graph.inputs.len())
+            .with("dtype", meta.dtype)
+            .with("shape", &meta.shape),
+        outputs: SmallVec::from_elem(meta, 1),
+        at: Place::caller(),
+        scope: "",
+        backward: false,
+    });
+    let value = Value { node, output: 0 };
+    graph.inputs.push(value);
+    graph.input_names.push(name);
+    value
+}
+
+fn with_top<R>(f: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+    STACK.with_borrow_mut(|s| match s.last_mut() {
+        Some(Frame::Trace(state)) => f(state),
+        _ => Err(leaked()),
+    })
+}
+
+#[cold]
+fn leaked() -> Error {
+    Error::new(
+        Kind::FailedPrecondition,
+        "trace",
+        "a symbolic tensor was used outside the function whose trace made it",
+    )
+    .with_hint(
+        "return it from the function instead of storing it; its value exists only while the graph runs",
+    )
+}
+
+/// The value of this graph that stands for `x`: its own, or a capture of a tensor from outside.
+fn operand(state: &mut State, x: &Tensor) -> Result<Value> {
+    if let Some(symbol) = x.symbol()
+        && symbol.trace == state.id
+    {
+        return Ok(symbol.value);
+    }
+    if let Some(value) = state.captured.get(&x.id()) {
+        return Ok(*value);
+    }
+    if let Some(symbol) = x.symbol()
+        && !state.outer.contains(&symbol.trace)
+    {
+        return Err(leaked());
+    }
+    if !x.is_symbolic() && x.host().is_none() && x.device() != state.device {
+        let text = format!(
+            "a captured tensor {} is on {}, the graph runs on {}",
+            x.meta(),
+            x.device(),
+            state.device
+        );
+        return Err(Error::invalid("trace", text).with_hint("move it before the call: x.to(..)?"));
+    }
+    let small = x.host().is_some() && x.shape().num_elements() <= CONSTANT_ELEMENTS;
+    let value = if small {
+        let node = state.graph.push(Node {
+            op: &ops::CONSTANT,
+            inputs: SmallVec::new(),
+            attrs: Attrs::new().with("value", x.clone()),
+            outputs: SmallVec::from_elem(x.meta().clone(), 1),
+            at: Place::caller(),
+            scope: state.scope,
+            backward: false,
+        });
+        Value { node, output: 0 }
+    } else {
+        let name = format!("captured_{}", state.captures.len());
+        state.captures.push(x.clone());
+        input(&mut state.graph, name, x.meta().clone())
+    };
+    state.captured.insert(x.id(), value);
+    state.held.push(x.clone());
+    Ok(value)
+}
+
+/// Appends a node to the innermost graph and returns its results as symbolic tensors.
+pub(crate) fn record(
+    op: &'static OpDef,
+    inputs: &[&Tensor],
+    attrs: &Attrs,
+    outs: Metas,
+    at: Place,
+    backward: bool,
+) -> Result<Outputs> {
+    with_top(|state| {
+        let operands = inputs.iter().map(|x| operand(state, x)).collect::<Result<SmallVec<[Value; 3]>>>()?;
+        Ok(append(state, op, operands, attrs.clone(), outs, at, backward))
+    })
+    .map_err(|e| e.at(at))
+}
+
+fn append(
+    state: &mut State,
+    op: &'static OpDef,
+    inputs: SmallVec<[Value; 3]>,
+    attrs: Attrs,
+    mut outs: Metas,
+    at: Place,
+    backward: bool,
+) -> Outputs {
+    let next = state.graph.nodes.len();
+    // A size that only the run decides gets a symbol of its own, so that two of them are never taken for equal.
+    for (k, meta) in outs.iter_mut().enumerate() {
+        for (d, dim) in meta.shape.dims_mut().iter_mut().enumerate() {
+            if dim.name() == Some(ops::RUN_TIME_DIM) {
+                *dim = Dim::symbol(&format!("?{next}.{k}.{d}"));
+            }
+        }
+    }
+    let node =
+        state.graph.push(Node { op, inputs, attrs, outputs: outs.clone(), at, scope: state.scope, backward });
+    let symbol = |(k, meta): (usize, Meta)| {
+        let value = Value { node, output: k as u32 };
+        Tensor::new(meta, Repr::Symbol(Symbol { trace: state.id, value }))
+    };
+    outs.into_iter().enumerate().map(symbol).collect()
+}
+
+fn slot(state: &mut State, v: &Variable) -> Result<i64> {
+    if v.device() != state.device {
+        let text =
+            format!("the variable `{}` is on {}, the graph runs on {}", v.name(), v.device(), state.device);
+        return Err(Error::invalid("variable", text)
+            .with_hint("make the variable and the arguments on one device with `tf::with_device`"));
+    }
+    if let Some(i) = state.variables.iter().position(|o| o.id() == v.id()) {
+        return Ok(i as i64);
+    }
+    state.variables.push(v.clone());
+    state.graph.variables.push(VariableInfo { name: v.name().to_string(), meta: v.meta().clone() });
+    Ok(state.variables.len() as i64 - 1)
+}
+
+/// A read of `v` as a node.
+pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<Tensor> {
+    with_top(|state| {
+        let attrs =
+            Attrs::new().with("slot", slot(state, v)?).with("dtype", v.dtype()).with("shape", v.shape());
+        let outs = SmallVec::from_elem(v.meta().clone(), 1);
+        Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
+    })
+    .map_err(|e| e.at(at))
+}
+
+/// A write of `v` as a node.
+pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward: bool) -> Result<()> {
+    with_top(|state| {
+        let attrs = Attrs::new().with("slot", slot(state, v)?);
+        let operands = SmallVec::from_elem(operand(state, value)?, 1);
+        append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
+        Ok(())
+    })
+    .map_err(|e| e.at(at))
+}
+
+/// The device of the trace with this number; the CPU if it has ended.
+pub(crate) fn device_of(trace: u64) -> Device {
+    STACK.with_borrow(|s| {
+        let found = s.iter().rev().find_map(|f| match f {
+            Frame::Trace(state) if state.id == trace => Some(state.device),
+            _ => None,
+        });
+        found.unwrap_or_else(Device::cpu)
+    })
+}
+
+/// Runs `f` with `name` appended to the name scope of the nodes it makes.
+pub(crate) fn with_scope<R>(name: &str, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<&'static str>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(old) = self.0 {
+                set_scope(old);
+            }
+        }
+    }
+    fn set_scope(scope: &'static str) -> Option<&'static str> {
+        STACK.with_borrow_mut(|s| match s.last_mut() {
+            Some(Frame::Trace(state)) => Some(std::mem::replace(&mut state.scope, scope)),
+            _ => None,
+        })
+    }
+    let outer = STACK.with_borrow(|s| match s.last() {
+        Some(Frame::Trace(state)) => Some(state.scope),
+        _ => None,
+    });
+    let _restore = outer.map(|outer| {
+        let full = if outer.is_empty() { name.to_string() } else { format!("{outer}/{name}") };
+        set_scope(crate::dim::intern(&full));
+        Restore(Some(outer))
+    });
+    f()
+}
