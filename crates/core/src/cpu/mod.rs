@@ -8,7 +8,6 @@ pub(crate) mod elementwise;
 pub(crate) mod engine;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod gemm;
-pub(crate) mod isa;
 #[allow(dead_code, reason = "the op table calls these functions as its ops land")]
 pub(crate) mod math;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]

@@ -3,60 +3,44 @@
 use super::K_BLOCK;
 use super::element::{Element, Real};
 use super::operand::View;
-use crate::cpu::isa::Isa;
+use crate::cpu::clones::clones;
 
-/// `start` plus the sum over `k` of `a` times `b`, as the engine defines it.
-///
-/// # Panics
-/// If an operand is too short.
-pub(super) fn dot<S: Element>(
-    isa: Isa,
-    a: View<'_, S>,
-    b: View<'_, S>,
-    k: usize,
-    start: Option<S::Acc>,
-) -> S::Acc {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: both instruction sets come with FMA.
-        Isa::Avx512 | Isa::Avx2 => unsafe { dot_fma(a, b, k, start) },
-        Isa::Portable => dot_plain(a, b, k, start),
-    }
-}
+const SIDE_BY_SIDE: usize = 8;
 
-/// # Safety
-/// The machine has FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "fma")]
-unsafe fn dot_fma<S: Element>(a: View<'_, S>, b: View<'_, S>, k: usize, start: Option<S::Acc>) -> S::Acc {
-    dot_plain(a, b, k, start)
-}
-
-#[inline(always)]
-fn dot_plain<S: Element>(a: View<'_, S>, b: View<'_, S>, k: usize, start: Option<S::Acc>) -> S::Acc {
-    const SIDE_BY_SIDE: usize = 8;
-    let mut total = start;
-    let mut first = 0;
-    while first < k {
-        let mut sums = [S::Acc::ZERO; SIDE_BY_SIDE];
-        let pieces = if k - first >= SIDE_BY_SIDE * K_BLOCK {
-            for q in first..first + K_BLOCK {
-                for (piece, sum) in sums.iter_mut().enumerate() {
-                    let q = q + piece * K_BLOCK;
-                    *sum = a.data[q * a.k].widen().fma(b.data[q * b.k].widen(), *sum);
+clones! {
+    /// `start` plus the sum over `k` of `a` times `b`, as the engine defines it.
+    ///
+    /// # Panics
+    /// If an operand is too short.
+    pub(super) fn dot[S: Element](
+        a: View<'_, S>,
+        b: View<'_, S>,
+        k: usize,
+        start: Option<S::Acc>,
+    ) -> S::Acc {
+        let mut total = start;
+        let mut first = 0;
+        while first < k {
+            let mut sums = [S::Acc::ZERO; SIDE_BY_SIDE];
+            let pieces = if k - first >= SIDE_BY_SIDE * K_BLOCK {
+                for q in first..first + K_BLOCK {
+                    for (piece, sum) in sums.iter_mut().enumerate() {
+                        let q = q + piece * K_BLOCK;
+                        *sum = a.data[q * a.k].widen().fma(b.data[q * b.k].widen(), *sum);
+                    }
                 }
+                SIDE_BY_SIDE
+            } else {
+                for q in first..k.min(first + K_BLOCK) {
+                    sums[0] = a.data[q * a.k].widen().fma(b.data[q * b.k].widen(), sums[0]);
+                }
+                1
+            };
+            for sum in &sums[..pieces] {
+                total = Some(total.map_or(*sum, |total| total.plus(*sum)));
             }
-            SIDE_BY_SIDE
-        } else {
-            for q in first..k.min(first + K_BLOCK) {
-                sums[0] = a.data[q * a.k].widen().fma(b.data[q * b.k].widen(), sums[0]);
-            }
-            1
-        };
-        for sum in &sums[..pieces] {
-            total = Some(total.map_or(*sum, |total| total.plus(*sum)));
+            first += pieces * K_BLOCK;
         }
-        first += pieces * K_BLOCK;
+        total.unwrap_or(S::Acc::ZERO)
     }
-    total.unwrap_or(S::Acc::ZERO)
 }

@@ -2,7 +2,6 @@
 
 use super::kernel::Kernel;
 use super::transpose::Square;
-use crate::cpu::isa::Isa;
 use bytemuck::Pod;
 use half::{bf16, f16};
 
@@ -26,11 +25,11 @@ pub(crate) trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Deb
     /// Positive zero.
     const ZERO: Self;
 
-    /// The micro-kernel on an instruction set for `p` items on the broadcast side and `q` on the vector side;
+    /// The micro-kernel of the level in use for `p` items on the broadcast side and `q` on the vector side;
     /// `q_lies` says whether that side is read in place.
-    fn kernel(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
-    /// The transposing copy on an instruction set, with the side of its square.
-    fn square(isa: Isa) -> (usize, Square<Self>);
+    fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
+    /// The transposing copy of the level in use, with the side of its square.
+    fn square() -> (usize, Square<Self>);
     /// `self * x + y` rounded once.
     fn fma(self, x: Self, y: Self) -> Self;
 }
@@ -58,11 +57,11 @@ macro_rules! real {
         impl Real for $type {
             const ZERO: $type = 0.0;
 
-            fn kernel(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<$type> {
-                super::kernel::$kernel(isa, p, q, q_lies)
+            fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<$type> {
+                super::kernel::$kernel(p, q, q_lies)
             }
-            fn square(isa: Isa) -> (usize, Square<$type>) {
-                super::transpose::$square(isa)
+            fn square() -> (usize, Square<$type>) {
+                super::transpose::$square()
             }
             #[inline(always)]
             fn fma(self, x: $type, y: $type) -> $type {

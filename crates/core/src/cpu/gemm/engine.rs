@@ -10,7 +10,6 @@ use super::kernel::{Kernel, Tile};
 use super::operand::Operand;
 use super::output::{Output, Rows};
 use super::{Epilogue, K_BLOCK};
-use crate::cpu::isa::Isa;
 use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
@@ -33,8 +32,6 @@ const SPLIT_ELEMENTS: usize = 4 << 20;
 
 /// A stack of products, `c[batch] = a[batch] b[batch]` with sums over `k`.
 pub(in crate::cpu) struct Product<'a, A, B> {
-    /// The instruction set to run on.
-    pub(in crate::cpu) isa: Isa,
     /// How many products.
     pub(in crate::cpu) batch: usize,
     /// Length of the sums.
@@ -93,11 +90,8 @@ impl<A, B> Product<'_, A, B> {
             return;
         }
         let swap = self.b_broadcasts(m);
-        let kernel = if swap {
-            S::Acc::kernel(self.isa, n, m, lies(self.a))
-        } else {
-            S::Acc::kernel(self.isa, m, n, lies(self.b))
-        };
+        let kernel =
+            if swap { S::Acc::kernel(n, m, lies(self.a)) } else { S::Acc::kernel(m, n, lies(self.b)) };
         let tasks = self.tasks(m);
         let output = Output::new(c, self.batch, rows, n, accumulate, epilogue);
         if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
@@ -124,7 +118,7 @@ impl<A, B> Product<'_, A, B> {
         A: Operand<S>,
         B: Operand<S>,
     {
-        let vector = S::Acc::kernel(self.isa, m, 1, false).nr;
+        let vector = S::Acc::kernel(m, 1, false).nr;
         let narrow = self.n < if self.a.runs_along_k() { vector / 4 } else { vector } && m > self.n;
         let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || m <= FEW) && m >= vector;
         narrow || transposed
@@ -204,7 +198,7 @@ impl<A, B> Product<'_, A, B> {
             if output.accumulate {
                 output.read(batch, 0, 0, 1, &mut held);
             }
-            let sum = dot(self.isa, a, b, self.k, output.accumulate.then_some(held[0]));
+            let sum = dot(a, b, self.k, output.accumulate.then_some(held[0]));
             output.write(batch, 0, 0, 1, &[sum]);
             output.finish(batch, 0, 1, 0, 1);
         }

@@ -6,7 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::{F32x8, F32x16, F64x4, F64x8};
 use super::simd::{Plain32, Plain64, Vector};
-use crate::cpu::isa::Isa;
+use crate::cpu::clones::{Level, level};
 
 /// Most rows and most columns of any tile: the size of the spill buffer.
 const MAX_TILE: usize = 12 * 32;
@@ -168,24 +168,24 @@ kernels!(f64_portable, Plain64, 8 [1 2 3 4 5 6 7 8], 4,);
 
 /// The `f32` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
 /// place.
-pub(super) fn kernel_f32(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
-    match isa {
+pub(super) fn kernel_f32(p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
+    match level() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => f32_avx512::pick(p, q, q_lies),
+        Level::Avx512 => f32_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => f32_avx2::pick(p, q, q_lies),
-        Isa::Portable => f32_portable::pick(p, q, q_lies),
+        Level::Avx2 => f32_avx2::pick(p, q, q_lies),
+        Level::Portable => f32_portable::pick(p, q, q_lies),
     }
 }
 
 /// The `f64` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
 /// place.
-pub(super) fn kernel_f64(isa: Isa, p: usize, q: usize, q_lies: bool) -> Kernel<f64> {
-    match isa {
+pub(super) fn kernel_f64(p: usize, q: usize, q_lies: bool) -> Kernel<f64> {
+    match level() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => f64_avx512::pick(p, q, q_lies),
+        Level::Avx512 => f64_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => f64_avx2::pick(p, q, q_lies),
-        Isa::Portable => f64_portable::pick(p, q, q_lies),
+        Level::Avx2 => f64_avx2::pick(p, q, q_lies),
+        Level::Portable => f64_portable::pick(p, q, q_lies),
     }
 }

@@ -16,7 +16,6 @@ mod simd;
 pub(in crate::cpu) mod tests;
 mod transpose;
 
-use crate::cpu::isa::Isa;
 pub(crate) use element::Element;
 pub(in crate::cpu) use element::Real;
 pub(in crate::cpu) use engine::{Product, share_out};
@@ -175,23 +174,11 @@ impl<S> Epilogue<'_, S> {
 /// # Panics
 /// If a slice is too short for its matrices, if rows of C overlap, or if the bias has not `n` elements.
 pub(crate) fn gemm<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S], epilogue: Epilogue<'_, S>) {
-    gemm_on(Isa::best(), shape, a, b, c, epilogue);
-}
-
-/// [`gemm`] on a chosen instruction set, which must be available.
-fn gemm_on<S: Element>(
-    isa: Isa,
-    shape: &GemmShape,
-    a: &[S],
-    b: &[S],
-    c: &mut [S],
-    epilogue: Epilogue<'_, S>,
-) {
     shape.check(a.len(), b.len());
     let shape = shape.folded();
     let a = Matrices { data: a, outer: shape.a.row, k: shape.a.col, batch: shape.a.batch };
     let b = Matrices { data: b, outer: shape.b.col, k: shape.b.row, batch: shape.b.batch };
-    let product = Product { isa, batch: shape.batch, k: shape.k, n: shape.n, a: &a, b: &b };
+    let product = Product { batch: shape.batch, k: shape.k, n: shape.n, a: &a, b: &b };
     let rows = Rows::strided(shape.m, shape.c_row, shape.c_batch);
     product.run(c, rows, shape.accumulate, epilogue);
 }

@@ -1,6 +1,7 @@
 //! Products against their definition, to the bit, and against `f64` sums.
 
 use super::*;
+use crate::cpu::clones::at_each_level;
 use half::{bf16, f16};
 
 /// Repeatable numbers: a splitmix64 stream.
@@ -52,10 +53,10 @@ fn defined<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S]) {
     }
 }
 
-/// The result of `shape`, with what lies between its rows, on one instruction set.
-fn product<S: Element>(isa: Isa, shape: &GemmShape, a: &[S], b: &[S], c: &[S]) -> Vec<S> {
+/// The result of `shape`, with what lies between its rows.
+fn product<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &[S]) -> Vec<S> {
     let mut c = c.to_vec();
-    gemm_on(isa, shape, a, b, &mut c, Epilogue::none());
+    gemm(shape, a, b, &mut c, Epilogue::none());
     c
 }
 
@@ -63,19 +64,19 @@ fn bytes<S: Element>(x: &[S]) -> &[u8] {
     bytemuck::cast_slice(x)
 }
 
-/// Checks one shape on every instruction set and with one and two threads.
+/// Checks one shape on every level and with one and two threads.
 fn check<S: Element<Acc = T>, T: Real + From<f32>>(shape: &GemmShape, numbers: &mut Numbers) {
     let a = numbers.vec::<S, T>(shape.a.extent(shape.batch, shape.m, shape.k));
     let b = numbers.vec::<S, T>(shape.b.extent(shape.batch, shape.k, shape.n));
     let c = numbers.vec::<S, T>(shape.batch.max(1) * shape.c_batch.max(shape.m * shape.c_row));
     let mut expected = c.clone();
     defined(shape, &a, &b, &mut expected);
-    for isa in Isa::available() {
+    at_each_level(|level| {
         for threads in [1, 2] {
-            let found = with_threads(threads, || product(isa, shape, &a, &b, &c));
-            assert!(bytes(&found) == bytes(&expected), "{shape:?} on {isa:?} with {threads} threads");
+            let found = with_threads(threads, || product(shape, &a, &b, &c));
+            assert!(bytes(&found) == bytes(&expected), "{shape:?} at {level:?} with {threads} threads");
         }
-    }
+    });
 }
 
 const EDGES: [usize; 9] = [0, 1, 2, 7, 17, 33, 63, 65, 129];
@@ -154,7 +155,7 @@ fn work_shared_out_among_threads_keeps_its_bits() {
         let mut expected = c.clone();
         defined(&shape, &a, &b, &mut expected);
         for threads in [1, 2, 3] {
-            let found = with_threads(threads, || product(Isa::best(), &shape, &a, &b, &c));
+            let found = with_threads(threads, || product(&shape, &a, &b, &c));
             assert!(bytes(&found) == bytes(&expected), "{shape:?} with {threads} threads");
         }
     }
@@ -166,7 +167,7 @@ fn sums_are_close_to_exact_ones() {
     let (m, k, n) = (17, 1300, 19);
     let a = numbers.vec::<f32, f32>(m * k);
     let b = numbers.vec::<f32, f32>(k * n);
-    let found = product(Isa::best(), &GemmShape::new(m, k, n), &a, &b, &vec![0.0; m * n]);
+    let found = product(&GemmShape::new(m, k, n), &a, &b, &vec![0.0; m * n]);
     for i in 0..m {
         for j in 0..n {
             let terms = (0..k).map(|q| f64::from(a[i * k + q]) * f64::from(b[q * n + j]));
@@ -208,7 +209,7 @@ fn the_epilogue_gives_the_bits_of_separate_passes() {
 fn infinities_and_nan_stay_in_their_rows() {
     let mut a = vec![1f32; 40 * 20];
     (a[3 * 20], a[7 * 20 + 19]) = (f32::NAN, f32::INFINITY);
-    let c = product(Isa::best(), &GemmShape::new(40, 20, 33), &a, &[1.0; 20 * 33], &[0.0; 40 * 33]);
+    let c = product(&GemmShape::new(40, 20, 33), &a, &[1.0; 20 * 33], &[0.0; 40 * 33]);
     for (i, row) in c.chunks(33).enumerate() {
         assert!(row.iter().all(|&x| match i {
             3 => x.is_nan(),

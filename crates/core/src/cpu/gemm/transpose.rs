@@ -1,7 +1,7 @@
 //! Transposing in registers, for packing matrices that lie the other way.
 
 use super::element::Real;
-use crate::cpu::isa::Isa;
+use crate::cpu::clones::{Level, level};
 
 /// Copies a square from rows `from_stride` apart to rows `to_stride` apart, transposed.
 ///
@@ -25,14 +25,14 @@ pub(super) fn transpose<T: Real>(
         return;
     }
     assert!(rows <= width && k * width <= out.len() && (rows - 1) * stride + k <= from.len());
-    let (side, square) = T::square(Isa::best());
+    let (side, square) = T::square();
     let (whole_rows, whole_k) = (rows / side * side, k / side * side);
     // Some squares along k at a time: both what is read and what is written stays in L1.
     const RUN: usize = 64;
     for k0 in (0..whole_k).step_by(RUN) {
         for r in (0..whole_rows).step_by(side) {
             for q in (k0..whole_k.min(k0 + RUN)).step_by(side) {
-                // SAFETY: `Isa::best` is available; rows r.. and items q.. of a square lie below `whole_rows` and
+                // SAFETY: what `level` answers is available; rows r.. and items q.. of a square lie below `whole_rows` and
                 // `whole_k`, so within what the assertion above checked.
                 unsafe {
                     square(
@@ -53,21 +53,21 @@ pub(super) fn transpose<T: Real>(
     }
 }
 
-/// The square of `f32` for an instruction set, with its side.
-pub(super) fn square_f32(isa: Isa) -> (usize, Square<f32>) {
-    match isa {
+/// The square of `f32` for the level in use, with its side.
+pub(super) fn square_f32() -> (usize, Square<f32>) {
+    match level() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 | Isa::Avx2 => (8, square_f32_avx2),
-        Isa::Portable => (4, square_portable::<f32>),
+        Level::Avx512 | Level::Avx2 => (8, square_f32_avx2),
+        Level::Portable => (4, square_portable::<f32>),
     }
 }
 
-/// The square of `f64` for an instruction set, with its side.
-pub(super) fn square_f64(isa: Isa) -> (usize, Square<f64>) {
-    match isa {
+/// The square of `f64` for the level in use, with its side.
+pub(super) fn square_f64() -> (usize, Square<f64>) {
+    match level() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 | Isa::Avx2 => (4, square_f64_avx2),
-        Isa::Portable => (4, square_portable::<f64>),
+        Level::Avx512 | Level::Avx2 => (4, square_f64_avx2),
+        Level::Portable => (4, square_portable::<f64>),
     }
 }
 
@@ -140,20 +140,21 @@ unsafe fn square_f64_avx2(from: *const f64, from_stride: usize, to: *mut f64, to
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::clones::at_each_level;
 
     #[test]
     fn every_item_finds_its_place() {
-        fn check<T: Real + From<f32> + PartialEq>(squares: fn(Isa) -> (usize, Square<T>)) {
-            for isa in Isa::available() {
-                let (side, square) = squares(isa);
+        fn check<T: Real + From<f32> + PartialEq>(squares: fn() -> (usize, Square<T>)) {
+            at_each_level(|level| {
+                let (side, square) = squares();
                 let from: Vec<T> = (0..side * 11).map(|x| T::from(x as f32)).collect();
                 let mut to = vec![T::ZERO; side * 13];
                 // SAFETY: `from` has `side` rows of 11 items and `to` of 13, no shorter than `side`.
                 unsafe { square(from.as_ptr(), 11, to.as_mut_ptr(), 13) };
                 for (i, j) in (0..side).flat_map(|i| (0..side).map(move |j| (i, j))) {
-                    assert!(to[j * 13 + i] == from[i * 11 + j], "{isa:?} {i} {j}");
+                    assert!(to[j * 13 + i] == from[i * 11 + j], "{level:?} {i} {j}");
                 }
-            }
+            });
             for (rows, k) in [(0, 3), (1, 1), (8, 8), (7, 200), (21, 77)] {
                 let from: Vec<T> = (0..rows * 203).map(|x| T::from(x as f32)).collect();
                 let mut out = vec![T::ZERO; k * 21];
