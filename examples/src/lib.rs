@@ -1,1 +1,3 @@
 //! See the targets of this package.
+
+#![forbid(unsafe_code)]

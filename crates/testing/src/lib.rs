@@ -3,5 +3,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cases;
 pub mod compare;
 pub mod fixtures;
