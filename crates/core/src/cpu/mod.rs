@@ -18,4 +18,6 @@ pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
+pub(crate) mod segment;
+#[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod sort;
