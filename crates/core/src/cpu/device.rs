@@ -67,7 +67,10 @@ impl Backend for CpuBackend {
         let storages: SmallVec<[Storage; 4]> = inputs.iter().map(|t| t.storage()).collect::<Result<_>>()?;
         match op.cpu {
             Cpu::View => {
-                return Ok(SmallVec::from_elem(Tensor::from_storage(outs[0].clone(), storages[0].clone()), 1));
+                return Ok(SmallVec::from_elem(
+                    Tensor::from_storage(outs[0].clone(), storages[0].clone()),
+                    1,
+                ));
             }
             Cpu::Engine(_) => return super::engine::run(op, inputs, attrs, outs),
             _ => {}

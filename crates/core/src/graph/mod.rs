@@ -3,6 +3,13 @@
 //! A graph may be symbolic in named dimensions; [`Graph::bind`] makes the concrete one for one set of sizes, by running
 //! the same shape rules again. The spec that every pass must keep is written at [`verify`](self::verify).
 
+mod parse;
+pub mod passes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
+
 use crate::dim::{Bindings, Dim};
 use crate::error::{Error, Kind, Place, Result};
 use crate::op::{Attrs, Infer, Metas, OpDef};

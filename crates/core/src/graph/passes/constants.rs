@@ -1,0 +1,51 @@
+//! Constant folding: a pure node whose operands are constants is computed now, by the kernel that eager uses, if the
+//! result is small. What would fail is left to fail when the graph runs.
+
+use super::Rebuild;
+use crate::device::Device;
+use crate::error::Result;
+use crate::graph::{Graph, Node};
+use crate::op::{Attrs, Cpu, Effect};
+use crate::ops;
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+
+/// Results of more bytes than this are cheaper to compute than to keep.
+const LIMIT: usize = 4096;
+
+pub(super) fn run(graph: &Graph) -> Result<Graph> {
+    let mut rebuild = Rebuild::new(graph);
+    for node in &graph.nodes {
+        match fold(&rebuild, node) {
+            Some(value) => {
+                rebuild.keep(Node {
+                    op: &ops::CONSTANT,
+                    inputs: SmallVec::new(),
+                    attrs: Attrs::new().with("value", value),
+                    ..node.clone()
+                });
+            }
+            None => rebuild.copy(node),
+        }
+    }
+    Ok(rebuild.finish())
+}
+
+fn fold(rebuild: &Rebuild<'_>, node: &Node) -> Option<Tensor> {
+    let foldable = node.op.effect == Effect::Pure
+        && !matches!(node.op.cpu, Cpu::Engine(_))
+        && node.outputs.len() == 1
+        && node.outputs[0].bytes().is_some_and(|b| b <= LIMIT);
+    if !foldable {
+        return None;
+    }
+    let operands: SmallVec<[&Tensor; 3]> = rebuild
+        .operands(node)
+        .iter()
+        .map(|v| {
+            let made = rebuild.new.node(v.node);
+            (*made.op == ops::CONSTANT).then(|| made.attrs.tensor("value"))
+        })
+        .collect::<Option<_>>()?;
+    Device::cpu().backend().run(node.op, &operands, &node.attrs, &node.outputs).ok()?.pop()
+}

@@ -1,0 +1,133 @@
+//! Passes: each makes a smaller or faster graph that computes the same bits and has the same effects in the same order.
+//!
+//! [`optimise`] runs them; with `TENFOLD_DUMP=dir` the text after each pass is written there. In debug builds the spec
+//! is checked after each pass.
+
+mod constants;
+mod dead;
+mod same;
+mod simplify;
+
+use super::{Graph, Node, Value};
+use crate::error::Result;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One pass.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// Its name, in dumps and tests.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub does: &'static str,
+    /// Runs it on a concrete graph.
+    pub run: fn(&Graph) -> Result<Graph>,
+}
+
+/// The passes in the order in which [`optimise`] runs them.
+pub static PASSES: &[Pass] = &[
+    Pass { name: "dead", does: "drops what nobody uses and what has no effect", run: dead::run },
+    Pass { name: "simplify", does: "rewrites that keep every bit", run: simplify::run },
+    Pass { name: "constants", does: "computes what depends on constants alone", run: constants::run },
+    Pass { name: "same", does: "computes equal expressions once", run: same::run },
+    Pass { name: "dead_again", does: "drops what the others left", run: dead::run },
+];
+
+/// All passes, one after the other.
+///
+/// # Errors
+///
+/// Only from bugs: a pass that breaks the spec (checked in debug builds), or a dump folder that cannot be written.
+pub fn optimise(graph: &Graph) -> Result<Graph> {
+    optimise_into(graph, std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from))
+}
+
+/// [`optimise`], with the text of each step written to a new folder inside `dump`.
+pub(crate) fn optimise_into(graph: &Graph, dump: Option<PathBuf>) -> Result<Graph> {
+    let dump = Dump::begin(graph, dump)?;
+    let mut graph = graph.clone();
+    for (i, pass) in PASSES.iter().enumerate() {
+        graph = (pass.run)(&graph)?;
+        if cfg!(debug_assertions) {
+            graph.verify().map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
+        }
+        dump.write(i + 1, pass.name, &graph)?;
+    }
+    Ok(graph)
+}
+
+/// Where the text of each step goes.
+struct Dump(Option<PathBuf>);
+
+static DUMPS: AtomicUsize = AtomicUsize::new(0);
+
+impl Dump {
+    fn begin(graph: &Graph, folder: Option<PathBuf>) -> Result<Dump> {
+        let dump = Dump(folder.map(|folder| {
+            let n = DUMPS.fetch_add(1, Ordering::Relaxed);
+            let name: String =
+                graph.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+            folder.join(format!("{n:04}_{name}"))
+        }));
+        if let Some(folder) = &dump.0 {
+            std::fs::create_dir_all(folder)?;
+        }
+        dump.write(0, "bound", graph)?;
+        Ok(dump)
+    }
+    fn write(&self, step: usize, name: &str, graph: &Graph) -> Result<()> {
+        if let Some(folder) = &self.0 {
+            std::fs::write(folder.join(format!("{step:02}_{name}.txt")), graph.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Builds a new graph from an old one in order: nodes are kept, replaced by an earlier value, or dropped.
+struct Rebuild<'a> {
+    old: &'a Graph,
+    new: Graph,
+    /// Where each output of each old node is now.
+    map: Vec<Vec<Option<Value>>>,
+}
+
+impl<'a> Rebuild<'a> {
+    fn new(old: &'a Graph) -> Rebuild<'a> {
+        let new = Graph { name: old.name.clone(), variables: old.variables.clone(), ..Graph::default() };
+        Rebuild { old, new, map: Vec::with_capacity(old.nodes.len()) }
+    }
+    /// The operands of an old node in the new graph.
+    fn operands(&self, node: &Node) -> smallvec::SmallVec<[Value; 3]> {
+        node.inputs.iter().map(|v| self.value(*v)).collect()
+    }
+    fn value(&self, v: Value) -> Value {
+        // A dropped node has no users: the passes that drop look first.
+        self.map[v.node as usize][v.output as usize].unwrap_or(Value { node: u32::MAX, output: 0 })
+    }
+    /// Appends a node in place of the next old one.
+    fn keep(&mut self, node: Node) -> u32 {
+        let outputs = node.outputs.len() as u32;
+        let at = self.new.push(node);
+        self.map.push((0..outputs).map(|output| Some(Value { node: at, output })).collect());
+        at
+    }
+    /// Copies the next old node.
+    fn copy(&mut self, node: &Node) {
+        let kept = Node { inputs: self.operands(node), ..node.clone() };
+        self.keep(kept);
+    }
+    /// Lets earlier values stand for the outputs of the next old node.
+    fn replace(&mut self, values: impl IntoIterator<Item = Value>) {
+        self.map.push(values.into_iter().map(Some).collect());
+    }
+    /// Leaves the next old node out.
+    fn drop(&mut self, node: &Node) {
+        self.map.push(vec![None; node.outputs.len()]);
+    }
+    fn finish(mut self) -> Graph {
+        self.new.inputs = self.old.inputs.iter().map(|v| self.value(*v)).collect();
+        self.new.input_names = self.old.input_names.clone();
+        self.new.outputs = self.old.outputs.iter().map(|v| self.value(*v)).collect();
+        self.new
+    }
+}
