@@ -116,12 +116,14 @@ impl Variable {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Tensor> {
         self.0.value.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-    /// The value without the door: no trace, no tape.
-    pub(crate) fn peek(&self) -> Tensor {
+    /// The value without the door: no trace, no tape. For executors of graphs.
+    #[doc(hidden)]
+    pub fn peek(&self) -> Tensor {
         self.lock().alias()
     }
-    /// Sets the value without the door; the caller has checked the meta.
-    pub(crate) fn poke(&self, value: Tensor) {
+    /// Sets the value without the door; the caller has checked the meta. For executors of graphs.
+    #[doc(hidden)]
+    pub fn poke(&self, value: Tensor) {
         *self.lock() = value;
     }
     /// Replaces the value.

@@ -10,7 +10,7 @@ pub static NEGATIVE: OpDef = OpDef {
     effect: Effect::Pure,
     infer: rule::same_as_first,
     cpu: Cpu::Elementwise(blocks!([x] float => -x, int => x.wrapping_neg())),
-    gpu: Gpu::Elementwise(&[(Class::Signed, "-x"), (Class::Number, "(~x) + 1u")]),
+    gpu: Gpu::Elementwise(&[(Class::Signed, "-x"), (Class::Number, "(~x) + 1")]),
     grad: Grad::Rule(|g| g.one(-g.dy())),
     exact: Exact::Bits,
     composed: None,

@@ -1,0 +1,228 @@
+//! From an op's definition to the launches of its family.
+
+use crate::error::GpuError;
+use crate::form::{Form, form, moved};
+use crate::gpu::Gpu;
+use crate::index::Walk;
+use crate::kernels::elementwise::{Group, Input, Source, Step};
+use crate::kernels::{copies, elementwise, gemm, reduce, scan};
+use crate::plan::{Builder, Place, Program};
+use tenfold_core::op::{self, Attr, Attrs, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
+use tenfold_core::{DType, Meta};
+
+/// Why an op has no program on this device.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The op or the dtype stays on the CPU; the sentence is for the user.
+    Unsupported(String),
+    /// The device's limits or a fault.
+    Device(GpuError),
+}
+
+impl From<GpuError> for Refusal {
+    fn from(error: GpuError) -> Refusal {
+        Refusal::Device(error)
+    }
+}
+
+fn unsupported(why: impl Into<String>) -> Refusal {
+    Refusal::Unsupported(why.into())
+}
+
+/// The sizes of a concrete shape.
+pub(crate) fn sizes(meta: &Meta) -> Vec<usize> {
+    meta.shape.iter().map(|d| d.size().unwrap_or(0)).collect()
+}
+
+/// One call: an op, its attributes and the metas of its operands and results.
+pub(crate) struct Call<'a> {
+    pub gpu: &'a Gpu,
+    pub op: &'static OpDef,
+    pub attrs: &'a Attrs,
+    pub inputs: &'a [&'a Meta],
+    pub outputs: &'a [Meta],
+}
+
+impl Call<'_> {
+    /// The form in which input `i` computes.
+    pub fn form(&self, i: usize) -> Result<Form, Refusal> {
+        self.computing(self.inputs[i].dtype)
+    }
+
+    /// The form in which output `i` computes.
+    pub fn out_form(&self, i: usize) -> Result<Form, Refusal> {
+        self.computing(self.outputs[i].dtype)
+    }
+
+    fn computing(&self, dtype: DType) -> Result<Form, Refusal> {
+        form(dtype, self.gpu.caps()).map_err(Refusal::Unsupported)
+    }
+
+    /// The sizes of input `i`.
+    pub fn shape(&self, i: usize) -> Vec<usize> {
+        sizes(self.inputs[i])
+    }
+
+    /// The sizes of output `i`.
+    pub fn out_shape(&self, i: usize) -> Vec<usize> {
+        sizes(&self.outputs[i])
+    }
+
+    /// The program of this call.
+    pub fn lower(&self) -> Result<Program, Refusal> {
+        let mut builder = Builder::new(self.gpu);
+        let b = &mut builder;
+        match self.op.gpu {
+            op::Gpu::Elementwise(_) => elementwise::build(&self.single()?, b)?,
+            op::Gpu::Reindex => self.reindex(b)?,
+            op::Gpu::Reduce(kind) => self.reduce(b, kind)?,
+            op::Gpu::Scan(kind) => self.scan(b, kind)?,
+            op::Gpu::Kernel(kernel) => self.kernel(b, kernel)?,
+            op::Gpu::CpuOnly(why) => return Err(unsupported(why)),
+            op::Gpu::View | op::Gpu::Engine => {
+                return Err(Refusal::Device(GpuError::Internal(format!("{} has no kernel", self.op.name))));
+            }
+        }
+        Ok(builder.finish())
+    }
+
+    /// The op as a step of an elementwise group, over these operands.
+    pub fn step(&self, operands: Vec<Source>) -> Result<Step, Refusal> {
+        let op::Gpu::Elementwise(table) = self.op.gpu else {
+            return Err(unsupported(format!("{} is not elementwise", self.op.name)));
+        };
+        let dtype = self.inputs.first().map_or(self.outputs[0].dtype, |meta| meta.dtype);
+        let expression = table.iter().find(|(class, _)| class.has(dtype)).map(|(_, text)| *text);
+        let expression =
+            expression.ok_or_else(|| unsupported(format!("there is no GPU kernel for {dtype}")))?;
+        for i in 0..self.inputs.len() {
+            self.form(i)?;
+        }
+        Ok(Step { expression, name: self.op.name, operands, form: self.out_form(0)? })
+    }
+
+    fn single(&self) -> Result<Group, Refusal> {
+        let operands = (0..self.inputs.len()).map(Source::Input).collect();
+        let inputs = (0..self.inputs.len())
+            .map(|i| Ok(Input { place: Place::Input(i), form: self.form(i)?, shape: self.shape(i) }))
+            .collect::<Result<_, Refusal>>()?;
+        Ok(Group {
+            shape: self.out_shape(0),
+            inputs,
+            steps: vec![self.step(operands)?],
+            results: vec![(0, Place::Output(0))],
+        })
+    }
+
+    fn reindex(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
+        let Cpu::Reindex(describe) = self.op.cpu else {
+            return Err(Refusal::Device(GpuError::Internal(format!("{} describes no copies", self.op.name))));
+        };
+        let described = describe(self.inputs, self.attrs, self.outputs);
+        if let Some(value) = described.fill {
+            for (i, meta) in self.outputs.iter().enumerate() {
+                let n = sizes(meta).iter().product();
+                copies::fill(b, moved(meta.dtype), Place::Output(i), n, value)?;
+            }
+        }
+        for copy in described.copies {
+            let walk = Walk {
+                shape: copy.shape.to_vec(),
+                strides: vec![copy.in_strides.to_vec(), copy.out_strides.to_vec()],
+            };
+            let places = (Place::Input(copy.input), Place::Output(copy.output));
+            let form = moved(self.outputs[copy.output].dtype);
+            copies::copy(b, form, places.0, places.1, walk, (copy.in_offset, copy.out_offset))?;
+        }
+        Ok(())
+    }
+
+    /// The attribute `axes`, or `axis`, as sorted positions of input 0.
+    fn axes(&self) -> Vec<usize> {
+        let rank = self.inputs[0].shape.rank() as i64;
+        let given: Vec<i64> = match (self.attrs.get("axes"), self.attrs.get("axis")) {
+            (Some(Attr::Ints(axes)), _) => axes.to_vec(),
+            (_, Some(Attr::Int(axis))) => vec![*axis],
+            _ => (0..rank).collect(),
+        };
+        let mut axes: Vec<usize> = given.iter().map(|a| a.rem_euclid(rank.max(1)) as usize).collect();
+        axes.sort_unstable();
+        axes
+    }
+
+    fn reduce(&self, b: &mut Builder<'_>, kind: ReduceKind) -> Result<(), Refusal> {
+        let op = match kind {
+            ReduceKind::Sum => reduce::Op::Sum,
+            ReduceKind::Prod => reduce::Op::Prod,
+            ReduceKind::Max => reduce::Op::Max,
+            ReduceKind::Min => reduce::Op::Min,
+            ReduceKind::All => reduce::Op::All,
+            ReduceKind::Any => reduce::Op::Any,
+            ReduceKind::ArgMax => reduce::Op::ArgMax,
+            ReduceKind::ArgMin => reduce::Op::ArgMin,
+        };
+        let forms = (self.form(0)?, self.out_form(0)?);
+        let (shape, axes) = (self.shape(0), self.axes());
+        Ok(reduce::reduce(b, op, forms, Place::Input(0), Place::Output(0), &shape, &axes)?)
+    }
+
+    fn scan(&self, b: &mut Builder<'_>, kind: ScanKind) -> Result<(), Refusal> {
+        let shape = self.shape(0);
+        let axis = self.axes()[0];
+        let scan = scan::Scan {
+            op: match kind {
+                ScanKind::Sum => scan::Op::Sum,
+                ScanKind::Prod => scan::Op::Prod,
+            },
+            outer: shape[..axis].iter().product(),
+            extent: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+            exclusive: self.attrs.bool("exclusive"),
+            reverse: self.attrs.bool("reverse"),
+        };
+        Ok(scan.build(b, self.form(0)?, Place::Input(0), Place::Output(0))?)
+    }
+
+    fn kernel(&self, b: &mut Builder<'_>, kernel: GpuKernel) -> Result<(), Refusal> {
+        match kernel {
+            GpuKernel::SumTo => self.sum_to(b),
+            GpuKernel::Matmul => self.matmul(b),
+            other => Err(unsupported(format!("the GPU device has no {other:?} kernel yet"))),
+        }
+    }
+
+    fn sum_to(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
+        let (from, to) = (self.shape(0), self.out_shape(0));
+        let skip = from.len() - to.len();
+        let axes: Vec<usize> =
+            (0..from.len()).filter(|&a| a < skip || (to[a - skip] == 1 && from[a] != 1)).collect();
+        let forms = (self.form(0)?, self.out_form(0)?);
+        Ok(reduce::reduce(b, reduce::Op::Sum, forms, Place::Input(0), Place::Output(0), &from, &axes)?)
+    }
+
+    fn matmul(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
+        let (x, y, out) = (self.shape(0), self.shape(1), self.out_shape(0));
+        let (transpose_a, transpose_b) = (self.attrs.bool("transpose_a"), self.attrs.bool("transpose_b"));
+        let rank = out.len();
+        let (m, n) = (out[rank - 2], out[rank - 1]);
+        let k = if transpose_a { x[x.len() - 2] } else { x[x.len() - 1] };
+        let batch = &out[..rank - 2];
+        let steps = |shape: &[usize], size: usize| -> Vec<isize> {
+            crate::index::broadcast(&shape[..shape.len() - 2], batch)
+                .iter()
+                .map(|s| s * size as isize)
+                .collect()
+        };
+        let product = gemm::Matmul {
+            m,
+            n,
+            k,
+            transpose_a,
+            transpose_b,
+            batch_shape: batch.to_vec(),
+            batch_strides: [steps(&x, m * k), steps(&y, k * n)],
+        };
+        let forms = (self.form(0)?, self.form(1)?, self.out_form(0)?);
+        Ok(product.build(b, forms, (Place::Input(0), Place::Input(1), Place::Output(0)))?)
+    }
+}

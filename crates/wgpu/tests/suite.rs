@@ -1,0 +1,287 @@
+//! Every op of the table on the GPU: against the CPU within the op's own tolerance, and eager against graph to the bit.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "the helpers of the tests panic and print as tests do"
+)]
+
+use std::sync::OnceLock;
+use tenfold_core::graph::{Graph, Node, Value, VariableInfo};
+use tenfold_core::op::{Attrs, Data, Exact, Gpu, OpDef, Outcome, Sample};
+use tenfold_core::{DType, Device, Element, Kind, Meta, Place, Tensor, Variable, door, ops, with_element};
+
+/// The GPU of this process, software allowed; `None` where there is none and none is required.
+fn gpu() -> Option<Device> {
+    static GPU: OnceLock<Option<Device>> = OnceLock::new();
+    *GPU.get_or_init(|| {
+        tenfold_wgpu::register_software();
+        match Device::named("GPU:0") {
+            Ok(device) => Some(device),
+            Err(error) => {
+                assert!(!tenfold_wgpu::gpu_required(), "TENFOLD_REQUIRE_GPU is set, but: {error}");
+                println!("skipped: {error}");
+                None
+            }
+        }
+    })
+}
+
+/// The dtypes that a sample is tried in on the GPU.
+fn dtypes(op: &OpDef, sample: &Sample) -> Vec<DType> {
+    let free = sample.inputs.iter().zip(0..).find(|(data, _)| data.dtype.is_none());
+    let Some((_, i)) = free else { return vec![DType::F32] };
+    let class = op.sig.input(i).map(|input| input.class);
+    let tried = [
+        DType::F32,
+        DType::F16,
+        DType::BF16,
+        DType::I32,
+        DType::U32,
+        DType::I8,
+        DType::U8,
+        DType::I64,
+        DType::U64,
+        DType::Bool,
+    ];
+    tried
+        .into_iter()
+        .filter(|d| class.is_none_or(|c| c.has(*d)))
+        .filter(|d| sample.dtypes.is_empty() || sample.dtypes.contains(d))
+        .collect()
+}
+
+fn tensor(data: &Data, dtype: DType) -> Tensor {
+    let dtype = data.dtype.unwrap_or(dtype);
+    with_element!(dtype, T => {
+        let values: Vec<T> = data.values.iter().map(|v| T::from_f64(*v)).collect();
+        Tensor::from_vec(values, data.shape.clone()).unwrap()
+    })
+}
+
+fn inputs(sample: &Sample, dtype: DType) -> Vec<Tensor> {
+    sample.inputs.iter().map(|data| tensor(data, dtype)).collect()
+}
+
+/// Machine epsilon of a float dtype.
+fn epsilon(dtype: DType) -> f64 {
+    match dtype {
+        DType::F16 => 2f64.powi(-10),
+        DType::BF16 => 2f64.powi(-7),
+        DType::F64 => f64::EPSILON,
+        _ => f64::from(f32::EPSILON),
+    }
+}
+
+/// Whether two results agree as closely as the op promises; the ulps of a GPU are looser where WGSL leaves them open.
+fn agree(exact: Exact, got: &Tensor, want: &Tensor) -> Result<(), String> {
+    if got.meta() != want.meta() {
+        return Err(format!("{} is not {}", got.meta(), want.meta()));
+    }
+    let (a, b) =
+        (got.to_f64_vec().map_err(|e| e.to_string())?, want.to_f64_vec().map_err(|e| e.to_string())?);
+    let dtype = got.dtype();
+    let largest = b.iter().filter(|v| v.is_finite()).fold(0.0f64, |m, v| m.max(v.abs()));
+    for (i, (a, b)) in a.iter().zip(&b).enumerate() {
+        let same = a == b || (a.is_nan() && b.is_nan());
+        let off = (a - b).abs();
+        let close = match exact {
+            Exact::Bits => same,
+            _ if !dtype.is_float() => same,
+            Exact::Ulp(n) => off <= f64::from(n.max(4)) * epsilon(dtype) * b.abs().max(largest * 0.01),
+            Exact::Relative(r) => {
+                off <= (r.max(4e-6) * epsilon(dtype) / f64::from(f32::EPSILON)) * b.abs().max(largest * 0.1)
+            }
+        };
+        if !same && !close {
+            return Err(format!("element {i} is {a}, not {b}"));
+        }
+    }
+    Ok(())
+}
+
+/// A graph that feeds its inputs to one op.
+fn graph_of(op: &'static OpDef, attrs: &Attrs, inputs: &[Tensor], outputs: &[Tensor]) -> Graph {
+    let mut graph = Graph { name: "suite".into(), ..Graph::default() };
+    let at = Place::caller();
+    let node = |op, inputs: Vec<Value>, attrs, outputs: Vec<Meta>| Node {
+        op,
+        inputs: inputs.into(),
+        attrs,
+        outputs: outputs.into(),
+        at,
+        scope: "",
+        backward: false,
+    };
+    let mut operands = Vec::new();
+    for (i, x) in inputs.iter().enumerate() {
+        let attrs = Attrs::new().with("index", i as i64).with("dtype", x.dtype()).with("shape", x.shape());
+        let value =
+            Value { node: graph.push(node(&ops::INPUT, vec![], attrs, vec![x.meta().clone()])), output: 0 };
+        operands.push(value);
+        graph.inputs.push(value);
+        graph.input_names.push(format!("x{i}"));
+    }
+    let metas = outputs.iter().map(|y| y.meta().clone()).collect();
+    let n = graph.push(node(op, operands, attrs.clone(), metas));
+    graph.outputs = (0..outputs.len() as u32).map(|output| Value { node: n, output }).collect();
+    graph
+}
+
+fn on_gpu(x: &Tensor, device: Device) -> Tensor {
+    x.to(device).unwrap()
+}
+
+#[test]
+fn every_op_agrees_with_the_cpu_and_with_its_graph() {
+    let Some(device) = gpu() else { return };
+    let mut failures = Vec::new();
+    let (mut calls, mut unsupported) = (0, 0);
+    for op in ops::ALL {
+        if matches!(op.gpu, Gpu::Engine | Gpu::CpuOnly(_)) {
+            continue;
+        }
+        let mut supported = false;
+        for (n, sample) in (op.samples)().iter().enumerate() {
+            if !matches!(sample.outcome, Outcome::Ok) {
+                continue;
+            }
+            for dtype in dtypes(op, sample) {
+                let host = inputs(sample, dtype);
+                let refs: Vec<&Tensor> = host.iter().collect();
+                let Ok(want) = door::try_apply(op, &refs, sample.attrs.clone()) else { continue };
+                let there: Vec<Tensor> = host.iter().map(|x| on_gpu(x, device)).collect();
+                let refs: Vec<&Tensor> = there.iter().collect();
+                let call = || {
+                    tenfold_core::with_device(device, || door::try_apply(op, &refs, sample.attrs.clone()))
+                        .and_then(|r| r)
+                };
+                let got = match call() {
+                    Ok(got) => got,
+                    Err(e) if e.kind() == Kind::Unimplemented => {
+                        unsupported += 1;
+                        continue;
+                    }
+                    Err(e) => {
+                        failures.push(format!("{} sample {n} {dtype}: {e}", op.name));
+                        continue;
+                    }
+                };
+                supported = true;
+                calls += 1;
+                for (got, want) in got.iter().zip(&want) {
+                    if let Err(why) = agree(op.exact, got, want) {
+                        failures.push(format!("{} sample {n} {dtype}: {why}", op.name));
+                    }
+                }
+                let graph = graph_of(op, &sample.attrs, &there, &got);
+                let run = device.backend().compile(&graph).unwrap();
+                let traced = run.run(&there, &[]).unwrap();
+                for (eager, traced) in got.iter().zip(&traced) {
+                    if eager.storage().unwrap().bytes() != traced.storage().unwrap().bytes() {
+                        failures.push(format!("{} sample {n} {dtype}: eager and graph differ", op.name));
+                    }
+                }
+            }
+        }
+        if !supported && !(op.samples)().is_empty() {
+            failures.push(format!("{}: states a GPU kernel, but no sample ran", op.name));
+        }
+    }
+    println!("{calls} calls agreed, {unsupported} in dtypes that stay on the CPU");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn tensors_of_every_dtype_go_and_return() {
+    let Some(device) = gpu() else { return };
+    for dtype in DType::ALL {
+        with_element!(dtype, T => {
+            let values: Vec<T> = (0..7).map(|i| T::from_f64(f64::from(i) - if dtype.is_signed() { 3.0 } else { 0.0 })).collect();
+            let x = Tensor::from_vec(values, [7]).unwrap();
+            let back = on_gpu(&x, device).to("CPU").unwrap();
+            assert_eq!(back.storage().unwrap().bytes(), x.storage().unwrap().bytes(), "{dtype}");
+        });
+    }
+    let empty = on_gpu(&tenfold_core::zeros([0, 3]), device);
+    assert_eq!(empty.to_vec::<f32>().unwrap(), [0f32; 0]);
+}
+
+#[test]
+fn a_step_with_variables_is_one_fused_kernel_and_keeps_its_bits() {
+    let Some(device) = gpu() else { return };
+    let start: Vec<f32> = (0..100).map(|i| (i as f32).sin()).collect();
+    let gradient: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).cos()).collect();
+    let host = |v: &[f32]| Tensor::from_vec(v.to_vec(), [100]).unwrap();
+    let (x, rate) = (on_gpu(&host(&gradient), device), on_gpu(&tenfold_core::constant(0.3), device));
+    let v = Variable::new(on_gpu(&host(&start), device));
+    // v -= g * rate; the result is v * v - g, all in a graph made by hand.
+    let mut graph = Graph { name: "step".into(), ..Graph::default() };
+    let at = Place::caller();
+    let meta = x.meta().clone();
+    let mut push = |op, inputs: &[Value], attrs, outputs: &[Meta]| {
+        let node = Node {
+            op,
+            inputs: inputs.into(),
+            attrs,
+            outputs: outputs.into(),
+            at,
+            scope: "",
+            backward: false,
+        };
+        Value { node: graph.push(node), output: 0 }
+    };
+    let kind = |a: Attrs, m: &Meta| a.with("dtype", m.dtype).with("shape", &m.shape);
+    let one = std::slice::from_ref(&meta);
+    let g = push(&ops::INPUT, &[], kind(Attrs::new().with("index", 0i64), &meta), one);
+    let r =
+        push(&ops::INPUT, &[], kind(Attrs::new().with("index", 1i64), rate.meta()), &[rate.meta().clone()]);
+    let old = push(&ops::READ_VARIABLE, &[], kind(Attrs::new().with("slot", 0i64), &meta), one);
+    let step = push(&ops::MULTIPLY, &[g, r], Attrs::new(), one);
+    let new = push(&ops::SUBTRACT, &[old, step], Attrs::new(), one);
+    push(&ops::ASSIGN_VARIABLE, &[new], Attrs::new().with("slot", 0i64), &[]);
+    let again = push(&ops::READ_VARIABLE, &[], kind(Attrs::new().with("slot", 0i64), &meta), one);
+    let square = push(&ops::MULTIPLY, &[again, again], Attrs::new(), one);
+    let result = push(&ops::SUBTRACT, &[square, g], Attrs::new(), one);
+    graph.inputs = vec![g, r];
+    graph.input_names = vec!["g".into(), "r".into()];
+    graph.outputs = vec![result];
+    graph.variables = vec![VariableInfo { name: "v".into(), meta: meta.clone() }];
+    let run = device.backend().compile(&graph).unwrap();
+    assert!(run.describe().contains("multiply+subtract"), "{}", run.describe());
+    let w = Variable::new(on_gpu(&host(&start), device));
+    for _ in 0..3 {
+        let traced = run.run(&[x.clone(), rate.clone()], std::slice::from_ref(&v)).unwrap();
+        w.assign_sub(&(&x * &rate));
+        let eager = &w.read() * &w.read() - &x;
+        assert_eq!(traced[0].storage().unwrap().bytes(), eager.storage().unwrap().bytes());
+        assert_eq!(v.read().storage().unwrap().bytes(), w.read().storage().unwrap().bytes());
+    }
+}
+
+#[test]
+fn gradients_flow_on_the_device() {
+    let Some(device) = gpu() else { return };
+    let x = on_gpu(&tenfold_core::constant([[1.0, 2.0], [3.0, 4.0]]), device);
+    let bias = on_gpu(&tenfold_core::constant([0.5, -0.5]), device);
+    let tape = tenfold_core::GradientTape::new();
+    tape.watch(&x);
+    tape.watch(&bias);
+    let y = (&x + &bias) * &x;
+    let [dx, db] = tape.gradient(&y, &[&x, &bias]);
+    assert_eq!(dx.device(), device);
+    assert_eq!(dx.to_vec::<f32>().unwrap(), [2.5, 3.5, 6.5, 7.5]);
+    assert_eq!(db.to_vec::<f32>().unwrap(), [4.0, 6.0]);
+}
+
+#[test]
+fn mixed_devices_and_missing_kernels_are_errors() {
+    let Some(device) = gpu() else { return };
+    let there = on_gpu(&tenfold_core::constant([1.0, 2.0]), device);
+    let error = there.try_add(tenfold_core::constant([1.0, 2.0])).unwrap_err();
+    assert!(error.to_string().contains("different devices"), "{error}");
+    let wide = on_gpu(&tenfold_core::constant_f64([1.0, 2.0]), device);
+    let error = wide.try_sqrt().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unimplemented);
+    assert!(error.to_string().contains("f64"), "{error}");
+}
