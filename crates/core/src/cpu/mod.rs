@@ -2,6 +2,8 @@
 
 #[allow(unused_macros, unused_imports, reason = "the op table's kernels use it as they land")]
 pub(crate) mod clones;
+#[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
+pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod device;
 pub(crate) mod elementwise;
@@ -17,7 +19,10 @@ pub(crate) mod reduce;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod scan;
 pub(crate) mod scratch;
+mod share;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod segment;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod sort;
+#[allow(dead_code, reason = "the op table calls these functions as its ops land")]
+pub(crate) mod window;

@@ -24,6 +24,8 @@ pub(crate) trait Element: Pod + Send + Sync {
 pub(crate) trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Debug {
     /// Positive zero.
     const ZERO: Self;
+    /// One.
+    const ONE: Self;
 
     /// The micro-kernel of the level in use for `p` items on the broadcast side and `q` on the vector side;
     /// `q_lies` says whether that side is read in place.
@@ -56,6 +58,7 @@ macro_rules! real {
 
         impl Real for $type {
             const ZERO: $type = 0.0;
+            const ONE: $type = 1.0;
 
             fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<$type> {
                 super::kernel::$kernel(p, q, q_lies)

@@ -11,6 +11,7 @@ use super::operand::Operand;
 use super::output::{Output, Rows};
 use super::{Epilogue, K_BLOCK};
 use crate::cpu::scratch::Scratch;
+use crate::cpu::share::{share_out, tasks};
 use std::ops::Range;
 
 /// Rows of the broadcast side packed at a time: with `K_BLOCK`, a quarter of a 1 MiB L2 for `f32`.
@@ -23,10 +24,6 @@ const P_SPAN: usize = 960;
 const ROW_PAD: usize = 16;
 /// With so few rows of the other side, an operand is not read often enough to be worth packing.
 const FEW: usize = 48;
-/// Multiply-adds below which a second thread costs more than it gives: about 50 microseconds.
-const PARALLEL_WORK: usize = 5_000_000;
-/// Multiply-adds of one task: enough to pay for being stolen.
-const TASK_WORK: usize = 1_500_000;
 /// Most elements of partial sums kept when k is shared out among threads.
 const SPLIT_ELEMENTS: usize = 4 << 20;
 
@@ -42,6 +39,8 @@ pub(in crate::cpu) struct Product<'a, A, B> {
     pub(in crate::cpu) a: &'a A,
     /// The right operand; outer index: column.
     pub(in crate::cpu) b: &'a B,
+    /// Whether B takes the broadcast side of the micro-kernel, if the caller knows better than the engine.
+    pub(in crate::cpu) swap: Option<bool>,
 }
 
 /// The part of a stack of products that one task computes at a time.
@@ -89,10 +88,10 @@ impl<A, B> Product<'_, A, B> {
         if self.batch == 0 || m == 0 || n == 0 {
             return;
         }
-        let swap = self.b_broadcasts(m);
+        let swap = self.swap.unwrap_or_else(|| self.b_broadcasts(m));
         let kernel =
             if swap { S::Acc::kernel(n, m, lies(self.a)) } else { S::Acc::kernel(m, n, lies(self.b)) };
-        let tasks = self.tasks(m);
+        let tasks = self.worth(m);
         let output = Output::new(c, self.batch, rows, n, accumulate, epilogue);
         if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
             share_out(0..self.batch, tasks, &|batch| self.dot(batch, &output));
@@ -125,15 +124,11 @@ impl<A, B> Product<'_, A, B> {
     }
 
     /// How many tasks the work is worth. This may depend on the machine, since it changes no bit.
-    fn tasks(&self, m: usize) -> usize {
+    fn worth(&self, m: usize) -> usize {
         let reads = m.saturating_add(self.n).saturating_mul(4);
         let products = m.saturating_mul(self.n).saturating_add(reads);
         let work = products.saturating_mul(self.k.max(1)).saturating_mul(self.batch);
-        if work < PARALLEL_WORK {
-            return 1;
-        }
-        let threads = rayon::current_num_threads();
-        if threads == 1 { 1 } else { (work / TASK_WORK).clamp(1, 4 * threads) }
+        tasks(work)
     }
 
     fn grid<T>(&self, m: usize, tasks: usize, swap: bool, kernel: Kernel<T>) -> Grid {
@@ -414,9 +409,7 @@ fn pack_broadcast<S: Element, P: Operand<S>>(
     if p.runs_along_k() {
         let row = k.len() + ROW_PAD;
         let rows = scratch.slice::<S::Acc>(items.len() * row);
-        for (outer, out) in items.clone().zip(rows.chunks_exact_mut(row)) {
-            p.copy_row(batch, outer, k.start, &mut out[..k.len()]);
-        }
+        p.copy_rows(batch, items.clone(), k.clone(), row, rows);
         Readable { start: rows.as_ptr(), group: mr * row, outer: row, k: 1 }
     } else {
         let panels = scratch.slice::<S::Acc>(items.len().div_ceil(mr) * mr * k.len());
@@ -436,19 +429,5 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 impl<T> Shared<T> {
     fn get(&self) -> *mut T {
         self.0
-    }
-}
-
-/// Calls `job` for every index, on up to `tasks` threads at a time.
-pub(in crate::cpu) fn share_out(range: Range<usize>, tasks: usize, job: &(impl Fn(usize) + Sync)) {
-    if tasks <= 1 || range.len() <= 1 {
-        range.for_each(job);
-    } else {
-        let middle = range.start + range.len() / 2;
-        let (left, right) = (tasks / 2, tasks - tasks / 2);
-        rayon::join(
-            || share_out(range.start..middle, left, job),
-            || share_out(middle..range.end, right, job),
-        );
     }
 }

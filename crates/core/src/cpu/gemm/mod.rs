@@ -18,10 +18,10 @@ mod transpose;
 
 pub(crate) use element::Element;
 pub(in crate::cpu) use element::Real;
-pub(in crate::cpu) use engine::{Product, share_out};
+pub(in crate::cpu) use engine::Product;
 pub(crate) use integer::gemm_integer;
 use operand::Matrices;
-pub(in crate::cpu) use operand::{Operand, View};
+pub(in crate::cpu) use operand::{Operand, View, strided_panel};
 pub(in crate::cpu) use output::Rows;
 
 /// Length of a partial sum. Part of the definition of a product: changing it changes bits.
@@ -167,6 +167,11 @@ impl<S> Epilogue<'_, S> {
     }
 }
 
+/// One matrix as an operand: item (outer, k) at `outer * outer + k * k`.
+pub(in crate::cpu) fn matrix<S: Element>(data: &[S], outer: usize, k: usize) -> impl Operand<S> {
+    Matrices { data, outer, k, batch: 0 }
+}
+
 /// Computes a stack of products of floating-point matrices.
 ///
 /// `f16` and `bf16` are computed in `f32` and rounded once at the end. With `k = 0` the sums are zero.
@@ -178,7 +183,7 @@ pub(crate) fn gemm<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S],
     let shape = shape.folded();
     let a = Matrices { data: a, outer: shape.a.row, k: shape.a.col, batch: shape.a.batch };
     let b = Matrices { data: b, outer: shape.b.col, k: shape.b.row, batch: shape.b.batch };
-    let product = Product { batch: shape.batch, k: shape.k, n: shape.n, a: &a, b: &b };
+    let product = Product { batch: shape.batch, k: shape.k, n: shape.n, a: &a, b: &b, swap: None };
     let rows = Rows::strided(shape.m, shape.c_row, shape.c_batch);
     product.run(c, rows, shape.accumulate, epilogue);
 }

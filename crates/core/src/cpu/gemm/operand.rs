@@ -2,6 +2,7 @@
 
 use super::element::Element;
 use super::transpose::transpose;
+use crate::cpu::scratch::Scratch;
 use std::ops::Range;
 
 /// One side of a product. Its items have an *outer* index (the row of A, the column of B) and a *k* index.
@@ -14,8 +15,15 @@ pub(in crate::cpu) trait Operand<S: Element>: Sync {
     /// Whether neighbours in k lie together in memory, so that copying rows beats copying panels.
     fn runs_along_k(&self) -> bool;
 
-    /// Copies `out.len()` items of one row, from k index `k`.
-    fn copy_row(&self, batch: usize, outer: usize, k: usize, out: &mut [S::Acc]);
+    /// Copies rows to places `stride` apart in `out`.
+    fn copy_rows(
+        &self,
+        batch: usize,
+        outer: Range<usize>,
+        k: Range<usize>,
+        stride: usize,
+        out: &mut [S::Acc],
+    );
 
     /// Copies a panel of `outer.len() <= width` rows as `out[k][width]`. What it leaves behind the last row has no
     /// meaning and no effect.
@@ -26,7 +34,12 @@ pub(in crate::cpu) trait Operand<S: Element>: Sync {
         k: Range<usize>,
         width: usize,
         out: &mut [S::Acc],
-    );
+    ) {
+        let mut scratch = Scratch::take();
+        let rows = scratch.slice::<S::Acc>(outer.len() * k.len());
+        self.copy_rows(batch, outer.clone(), k.clone(), k.len(), rows);
+        transpose(rows, k.len(), outer.len(), k.len(), width, out);
+    }
 }
 
 /// A strided matrix: item (outer, k) is `data[outer * outer_stride + k * k_stride]`.
@@ -63,15 +76,25 @@ impl<S: Element> Operand<S> for Matrices<'_, S> {
         self.k == 1 && self.outer != 1
     }
 
-    fn copy_row(&self, batch: usize, outer: usize, k: usize, out: &mut [S::Acc]) {
-        let from = &self.data[batch * self.batch + outer * self.outer + k * self.k..];
-        if self.k == 1 {
-            for (to, x) in out.iter_mut().zip(from) {
-                *to = x.widen();
-            }
-        } else {
-            for (q, to) in out.iter_mut().enumerate() {
-                *to = from[q * self.k].widen();
+    fn copy_rows(
+        &self,
+        batch: usize,
+        outer: Range<usize>,
+        k: Range<usize>,
+        stride: usize,
+        out: &mut [S::Acc],
+    ) {
+        for (row, out) in outer.zip(out.chunks_mut(stride)) {
+            let from = &self.data[batch * self.batch + row * self.outer + k.start * self.k..];
+            let out = &mut out[..k.len()];
+            if self.k == 1 {
+                for (to, x) in out.iter_mut().zip(from) {
+                    *to = x.widen();
+                }
+            } else {
+                for (q, to) in out.iter_mut().enumerate() {
+                    *to = from[q * self.k].widen();
+                }
             }
         }
     }
