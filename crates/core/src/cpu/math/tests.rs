@@ -263,8 +263,8 @@ fn odd_functions_are_odd() {
             }
         )*};
     }
-    odd! { f32, bits32, samples32(500); sin tan asin atan sinh tanh asinh atanh erf rint trunc sign }
-    odd! { f64, bits64, samples64()[..2000]; sin tan asin atan sinh tanh asinh atanh erf rint trunc sign }
+    odd! { f32, bits32, samples32(500); sin tan asin atan sinh tanh asinh atanh erf rint trunc }
+    odd! { f64, bits64, samples64()[..2000]; sin tan asin atan sinh tanh asinh atanh erf rint trunc }
     for x in [-0.0f32, 0.0] {
         assert_eq!(bits32(Real::expm1(x)), bits32(x));
         assert_eq!(bits32(Real::log1p(x)), bits32(x));
@@ -286,6 +286,7 @@ fn special_values() {
     assert!(Real::sin(inf).is_nan() && Real::cos(-inf).is_nan() && Real::acosh(0.5f32).is_nan());
     assert_eq!((Real::pow(nan, 0.0), Real::pow(1.0, nan), Real::pow(-1.0, inf)), (1.0, 1.0, 1.0));
     assert_eq!(Real::pow(3.0f32, 4.0), 81.0);
+    assert!(Real::sign(-0.0f32).is_sign_positive());
     assert_eq!((Real::sign(-3.0f32), Real::sign(0.0f32), Real::sign(1e-45f32)), (-1.0, 0.0, 1.0));
     assert!(Real::sign(nan).is_nan() && Real::maximum(nan, 1.0).is_nan() && Real::minimum(1.0, nan).is_nan());
     assert_eq!((Real::rint(2.5f32), Real::rint(-3.5f32), Real::rint(0.5f32)), (2.0, -4.0, 0.0));
