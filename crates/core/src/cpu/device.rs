@@ -72,7 +72,7 @@ impl Backend for CpuBackend {
                     1,
                 ));
             }
-            Cpu::Engine(_) => return super::engine::run(op, inputs, attrs, outs),
+            Cpu::Engine(_) => return super::engine::run(op, inputs, attrs, outs, &[]),
             _ => {}
         }
         let views: SmallVec<[View<'_>; 4]> = metas.iter().zip(&storages).map(|(m, s)| view(m, s)).collect();

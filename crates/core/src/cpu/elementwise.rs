@@ -1,15 +1,16 @@
 //! Running a block function over broadcast operands.
 
+use crate::cpu::scratch::Scratch;
 use crate::op::{BlockFn, Sizes, View, ViewMut};
 use rayon::prelude::*;
 
 /// Elements of one block: a few blocks stay in the first-level cache.
-const BLOCK: usize = 1024;
+pub(crate) const BLOCK: usize = 1024;
 /// Below this many elements one thread is faster than waking another.
-const PARALLEL: usize = 64 * 1024;
+pub(crate) const PARALLEL: usize = 64 * 1024;
 
 /// How an operand's elements lie under the output's.
-enum Lie {
+pub(crate) enum Lie {
     /// One for one.
     Same,
     /// One element for all.
@@ -18,7 +19,7 @@ enum Lie {
     Strided(Sizes),
 }
 
-fn lie(shape: &[usize], out: &[usize]) -> Lie {
+pub(crate) fn lie(shape: &[usize], out: &[usize]) -> Lie {
     if shape == out {
         return Lie::Same;
     }
@@ -49,30 +50,35 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
     }
     let shape = &output.shape;
     let part = |(k, chunk): (usize, &mut [u8])| {
-        let mut scratch: smallvec::SmallVec<[Vec<u8>; 3]> = inputs.iter().map(|_| Vec::new()).collect();
+        let mut memory = Scratch::take();
+        let room = BLOCK * 8;
+        let registers = memory.slice::<u8>(inputs.len() * room);
         // Scalars are spread once for all blocks.
-        for ((x, lie), s) in inputs.iter().zip(&lies).zip(&mut scratch) {
+        for ((x, lie), into) in inputs.iter().zip(&lies).zip(registers.chunks_mut(room)) {
             if matches!(lie, Lie::Scalar) {
-                *s = x.bytes.repeat(BLOCK.min(n));
+                let each = x.dtype.size();
+                into[..BLOCK.min(n) * each]
+                    .chunks_exact_mut(each)
+                    .for_each(|e| e.copy_from_slice(&x.bytes[..each]));
             }
         }
         for (b, block) in chunk.chunks_mut(BLOCK * size).enumerate() {
             let start = (k * (PARALLEL / BLOCK) + b) * BLOCK;
             let len = block.len() / size;
-            for ((x, lie), s) in inputs.iter().zip(&lies).zip(&mut scratch) {
+            for ((x, lie), into) in inputs.iter().zip(&lies).zip(registers.chunks_mut(room)) {
                 if let Lie::Strided(strides) = lie {
-                    load(x, strides, shape, start, len, s);
+                    load(x, strides, shape, start, len, into);
                 }
             }
             let slices: smallvec::SmallVec<[&[u8]; 3]> = inputs
                 .iter()
                 .zip(&lies)
-                .zip(&scratch)
-                .map(|((x, lie), s)| {
+                .zip(registers.chunks(room))
+                .map(|((x, lie), register)| {
                     let each = x.dtype.size();
                     match lie {
                         Lie::Same => &x.bytes[start * each..(start + len) * each],
-                        _ => &s[..len * each],
+                        _ => &register[..len * each],
                     }
                 })
                 .collect();
@@ -86,9 +92,23 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
 }
 
 /// Collects `len` elements from position `start` of the output's order into `into`.
-fn load(x: &View<'_>, strides: &[usize], shape: &[usize], start: usize, len: usize, into: &mut Vec<u8>) {
-    let each = x.dtype.size();
-    into.clear();
+pub(crate) fn load(
+    x: &View<'_>,
+    strides: &[usize],
+    shape: &[usize],
+    start: usize,
+    len: usize,
+    into: &mut [u8],
+) {
+    match x.dtype.size() {
+        1 => gather::<u8>(x.cast(), strides, shape, start, bytemuck::cast_slice_mut(&mut into[..len])),
+        2 => gather::<u16>(x.cast(), strides, shape, start, bytemuck::cast_slice_mut(&mut into[..len * 2])),
+        4 => gather::<u32>(x.cast(), strides, shape, start, bytemuck::cast_slice_mut(&mut into[..len * 4])),
+        _ => gather::<u64>(x.cast(), strides, shape, start, bytemuck::cast_slice_mut(&mut into[..len * 8])),
+    }
+}
+
+fn gather<S: bytemuck::Pod>(x: &[S], strides: &[usize], shape: &[usize], start: usize, mut into: &mut [S]) {
     let mut index = Sizes::from_elem(0, shape.len());
     let mut rest = start;
     for (i, d) in shape.iter().enumerate().rev() {
@@ -96,15 +116,15 @@ fn load(x: &View<'_>, strides: &[usize], shape: &[usize], start: usize, len: usi
         rest /= d;
     }
     let last = shape.len() - 1;
-    let mut left = len;
-    while left > 0 {
-        let run = (shape[last] - index[last]).min(left);
+    while !into.is_empty() {
+        let run = (shape[last] - index[last]).min(into.len());
         let from: usize = index.iter().zip(strides).map(|(i, s)| i * s).sum();
+        let (now, later) = into.split_at_mut(run);
         match strides[last] {
-            1 => into.extend_from_slice(&x.bytes[from * each..(from + run) * each]),
-            _ => (0..run).for_each(|_| into.extend_from_slice(&x.bytes[from * each..(from + 1) * each])),
+            0 => now.fill(x[from]),
+            _ => now.copy_from_slice(&x[from..from + run]),
         }
-        left -= run;
+        into = later;
         index[last] += run;
         for i in (0..=last).rev() {
             if index[i] < shape[i] {

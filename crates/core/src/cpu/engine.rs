@@ -3,15 +3,22 @@
 use crate::device::{Device, Executable, Outputs};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::op::{Attrs, Metas, OpDef};
+use crate::op::{Attrs, Cpu, Metas, OpDef};
 use crate::ops;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// The ops without a kernel, called eagerly: constants are themselves.
-pub(crate) fn run(op: &'static OpDef, _inputs: &[&Tensor], attrs: &Attrs, _outs: &Metas) -> Result<Outputs> {
+/// The ops without a kernel: what they do when they are called, or when a graph reaches them. `variables` are the
+/// graph's, by slot.
+pub(crate) fn run(
+    op: &'static OpDef,
+    _inputs: &[&Tensor],
+    attrs: &Attrs,
+    _outs: &Metas,
+    _variables: &[Variable],
+) -> Result<Outputs> {
     if *op == ops::CONSTANT {
         return Ok(SmallVec::from_elem(attrs.tensor("value").clone(), 1));
     }
@@ -23,9 +30,14 @@ struct Interpreter {
     graph: Graph,
 }
 
-/// The executable of a concrete graph.
+/// The executable of a graph: a plan if all sizes are known, else the interpreter.
 pub(crate) fn compile(graph: &Graph) -> Result<Arc<dyn Executable>> {
-    Ok(Arc::new(Interpreter { graph: graph.clone() }))
+    if graph.is_concrete() { super::plan::compile(graph) } else { Ok(interpreter(graph)) }
+}
+
+/// The reference executor: what every plan must agree with, to the bit.
+pub(crate) fn interpreter(graph: &Graph) -> Arc<dyn Executable> {
+    Arc::new(Interpreter { graph: graph.clone() })
 }
 
 impl Interpreter {
@@ -47,6 +59,9 @@ impl Interpreter {
         if *node.op == ops::ASSIGN_VARIABLE {
             variables[node.attrs.int("slot") as usize].poke(operands[0].alias());
             return Ok(Outputs::new());
+        }
+        if matches!(node.op.cpu, Cpu::Engine(_)) {
+            return run(node.op, &operands, &node.attrs, &node.outputs, variables).map_err(|e| e.at(node.at));
         }
         Device::cpu().backend().run(node.op, &operands, &node.attrs, &node.outputs).map_err(|e| e.at(node.at))
     }

@@ -14,6 +14,7 @@ pub(crate) mod gemm;
 pub(crate) mod math;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod philox;
+pub(crate) mod plan;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod reduce;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]

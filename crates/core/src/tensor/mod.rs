@@ -219,6 +219,13 @@ impl Tensor {
     pub fn to(&self, device: impl crate::device::IntoDevice) -> Result<Tensor> {
         crate::device::transfer(self, device.into_device()?)
     }
+    /// The host elements, writable, if this is the only handle to them.
+    pub(crate) fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match Arc::get_mut(&mut self.0) {
+            Some(Inner { repr: Repr::Host(storage), .. }) => storage.bytes_mut(),
+            _ => None,
+        }
+    }
     pub(crate) fn same_literal(&self, other: &Tensor) -> bool {
         self.meta() == other.meta()
             && match (self.host(), other.host()) {

@@ -5,6 +5,8 @@
 
 mod constants;
 mod dead;
+pub mod fuse;
+pub mod memory;
 mod same;
 mod simplify;
 
