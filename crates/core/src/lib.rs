@@ -27,7 +27,7 @@ pub use dtype::{DType, Element};
 pub use error::{Error, Kind, Place, Result, catch};
 pub use ops::*;
 pub use shape::{Meta, Shape};
-pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected};
+pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected, custom_gradient, jvp, try_jvp};
 pub use tensor::{
     AsOperand, Literal, Operand, Scalar, Tensor, Values, constant, constant_f64, try_constant,
     try_constant_f64,

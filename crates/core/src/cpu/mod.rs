@@ -20,9 +20,9 @@ pub(crate) mod reduce;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod scan;
 pub(crate) mod scratch;
-mod share;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod segment;
+mod share;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod sort;
 #[allow(dead_code, reason = "the op table calls these functions as its ops land")]

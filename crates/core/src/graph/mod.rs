@@ -3,6 +3,7 @@
 //! A graph may be symbolic in named dimensions; [`Graph::bind`] makes the concrete one for one set of sizes, by running
 //! the same shape rules again. The spec that every pass must keep is written at [`verify`](self::verify).
 
+mod draw;
 mod parse;
 pub mod passes;
 #[cfg(test)]

@@ -125,3 +125,26 @@ fn one_symbol_has_one_size() {
     let e = traced.graph.bind(&[&two, &Meta::new(DType::F32, ())]).unwrap_err();
     assert!(e.message().contains("`y` must be f32[batch], got f32[]"), "{e}");
 }
+
+#[test]
+fn pictures_show_every_node_once_and_escape_names() {
+    let traced = trace(
+        "f<g>",
+        Device::cpu(),
+        &[("x".into(), Meta::new(DType::F32, [3]))],
+        |x| {
+            let y = crate::trace::with_scope("outer", || {
+                let a = &x[0] * 2.0;
+                crate::trace::with_scope("inner", || &a + 1.0)
+            });
+            Ok(&y / &x[0])
+        },
+        |y| vec![y.clone()],
+    )
+    .unwrap();
+    let (svg, dot) = (traced.graph.to_svg(), traced.graph.to_dot());
+    assert_eq!(svg.matches("<g>").count(), traced.graph.nodes.len());
+    assert!(svg.contains(">outer</text>") && svg.contains(">inner</text>") && svg.contains("f&lt;g&gt;"));
+    assert_eq!(dot.matches("fillcolor").count(), traced.graph.nodes.len());
+    assert!(traced.graph.nodes.iter().any(|n| n.scope == "outer/inner"));
+}

@@ -81,7 +81,19 @@ impl GradientTape {
         options: &GradientOptions,
     ) -> Result<S::Gradients> {
         let at = Place::caller();
-        if self.used.replace(true) && !self.persistent {
+        let gradients = self.pull(&target.targets(), &sources.sources(), options, at, true)?;
+        Ok(sources.structure(gradients))
+    }
+    /// One backward pass. `last` uses up a tape that is not persistent.
+    pub(super) fn pull(
+        &self,
+        targets: &[Tensor],
+        sources: &[Source],
+        options: &GradientOptions,
+        at: Place,
+        last: bool,
+    ) -> Result<Vec<Tensor>> {
+        if self.used.get() && !self.persistent {
             let text = "a tape that is not persistent gives one gradient, and this one has given it";
             return Err(Error::new(Kind::FailedPrecondition, "gradient", text)
                 .with_hint(
@@ -90,20 +102,15 @@ impl GradientTape {
                 .at(at));
         }
         let _pause = Pause::new(&self.tape);
-        if !self.persistent {
-            // It never records again: leave the list of tapes now.
-            self.tape.paused.set(self.tape.paused.get() + 1);
-            refresh();
+        if self.persistent || !last {
+            return walk(&self.tape.record.borrow(), targets, sources, options, at).map_err(|e| e.at(at));
         }
-        let record = match self.persistent {
-            true => None,
-            false => Some(self.tape.record.take()),
-        };
-        let borrowed = self.tape.record.borrow();
-        let record = record.as_ref().unwrap_or(&borrowed);
-        let places = sources.sources();
-        let gradients = walk(record, &target.targets(), &places, options, at).map_err(|e| e.at(at))?;
-        Ok(sources.structure(gradients))
+        // It never records again: it stays paused, and its memory goes with this record.
+        self.used.set(true);
+        self.tape.paused.set(self.tape.paused.get() + 1);
+        refresh();
+        let record = self.tape.record.take();
+        walk(&record, targets, sources, options, at).map_err(|e| e.at(at))
     }
 }
 

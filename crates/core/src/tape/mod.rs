@@ -3,11 +3,13 @@
 //! Recording is per thread. A tape records the calls that depend on something it watches; walking the record from the
 //! end with each op's rule gives the gradients. The rules are ops too, so outer tapes record them and traces hold them.
 
+mod custom;
 mod gradient;
 mod sources;
 #[cfg(test)]
 mod tests;
 
+pub use custom::{custom_gradient, jvp, try_jvp};
 pub use gradient::{GradientOptions, Unconnected};
 pub use sources::{Sources, Targets};
 

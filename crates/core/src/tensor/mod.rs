@@ -1,5 +1,7 @@
 //! The tensor: one plain type for every dtype, rank and device.
 
+mod arrays;
+mod display;
 mod faces;
 mod literal;
 mod operand;
@@ -249,11 +251,5 @@ fn adopt<T: Element>(values: Vec<T>) -> Buffer {
     match any.downcast_mut::<Option<Vec<T::Store>>>() {
         Some(same) => Buffer::adopt(same.take().unwrap_or_default()),
         None => Buffer::adopt(slot.unwrap_or_default().into_iter().map(T::store).collect()),
-    }
-}
-
-impl std::fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tensor({})", self.meta())
     }
 }
