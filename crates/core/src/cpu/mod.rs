@@ -12,6 +12,7 @@ pub(crate) mod engine;
 pub(crate) mod gemm;
 #[allow(dead_code, reason = "the op table calls these functions as its ops land")]
 pub(crate) mod math;
+pub(crate) mod parallel;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod philox;
 pub(crate) mod plan;

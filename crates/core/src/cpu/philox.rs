@@ -10,10 +10,10 @@ mod normal;
 mod tests;
 mod uniform;
 
-use rayon::prelude::*;
-
 pub(crate) use normal::{NormalFloat, fill_normal, fill_truncated_normal};
 pub(crate) use uniform::{UniformFloat, UniformInt, fill_uniform, fill_uniform_full, fill_uniform_int};
+
+use super::parallel;
 
 /// Blocks computed together, so that the rounds become vector instructions.
 const BATCH: usize = 16;
@@ -182,9 +182,6 @@ where
             tail.copy_from_slice(&scratch[..tail.len()]);
         }
     };
-    if out.len() < PARALLEL_FROM {
-        part(start, out);
-    } else {
-        out.par_chunks_mut(TASK).enumerate().for_each(|(i, out)| part(start + (i * TASK) as u64, out));
-    }
+    let task = if out.len() < PARALLEL_FROM { 0 } else { TASK };
+    parallel::pieces(out, task, &|first, out| part(start + first as u64, out));
 }

@@ -1,8 +1,8 @@
 //! Running sums, products and log-sum-exps along one axis, each line from its start (or its end) in order.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
+use super::parallel;
 use super::reduce::{Monoid, Reduction};
 
 /// Fewer elements than this are scanned by the calling thread alone.
@@ -50,14 +50,10 @@ pub(crate) fn scan<O: Reduction<T>, T: Copy + Send + Sync>(
             lines::<O, T>(x, inner, order, out);
         }
     };
-    if x.len() >= PARALLEL_FROM && x.len() > size {
-        out.par_chunks_mut(size)
-            .zip(x.par_chunks(size))
-            .with_min_len((TASK / size).max(1))
-            .for_each(|(out, x)| one(x, out));
-    } else {
-        out.chunks_mut(size).zip(x.chunks(size)).for_each(|(out, x)| one(x, out));
-    }
+    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * size } else { 0 };
+    parallel::pieces(out, task, &|first, out| {
+        out.chunks_mut(size).zip(x[first..].chunks(size)).for_each(|(out, x)| one(x, out));
+    });
 }
 
 /// One step: the result at an element, and the running value after it.

@@ -6,9 +6,9 @@
 use std::cmp::Ordering;
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::parallel;
 use super::reduce::ArgIndex;
 use super::scratch::Scratch;
 
@@ -110,14 +110,10 @@ fn by_rows<T: Sync, U: Send>(
     per_row: usize,
     row: impl Fn(&[T], &mut [U]) + Sync,
 ) {
-    if x.len() < PARALLEL_FROM {
-        x.chunks(n).zip(out.chunks_mut(per_row)).for_each(|(x, out)| row(x, out));
-    } else {
-        x.par_chunks(n)
-            .zip(out.par_chunks_mut(per_row))
-            .with_min_len((TASK / n).max(1))
-            .for_each(|(x, out)| row(x, out));
-    }
+    let task = if x.len() < PARALLEL_FROM { 0 } else { (TASK / n).max(1) * per_row };
+    parallel::pieces(out, task, &|first, out| {
+        x[first / per_row * n..].chunks(n).zip(out.chunks_mut(per_row)).for_each(|(x, out)| row(x, out));
+    });
 }
 
 /// `tf.sort`: each row of `n` elements of `x`, sorted, to `out`.

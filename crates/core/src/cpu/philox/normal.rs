@@ -7,6 +7,7 @@ use std::f64::consts::{FRAC_2_PI, LN_2, PI};
 
 use half::{bf16, f16};
 
+use super::super::clones::clones;
 use super::uniform::{unit_f32, unit_f64};
 use super::{BATCH, Philox, SKIP_PER_ELEMENT, fill};
 
@@ -106,30 +107,20 @@ fn box_muller_block(x: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
-/// Sixty-four elements from sixteen blocks, rounded from f32 by `of`.
-fn normal_from_f32<T: Copy + Default + Send>(
-    stream: &Philox,
-    start: u64,
-    out: &mut [T],
-    of: impl Fn(f32) -> T + Sync,
-) {
-    fill(start, out, |batch, out: &mut [T; 4 * BATCH]| {
+clones! {
+    /// Sixty-four normal numbers from sixteen blocks, rounded from f32 by `of`.
+    fn normals[T, F: Fn(f32) -> T](stream: &Philox, batch: u64, out: &mut [T; 4 * BATCH], of: F) {
         let blocks = stream.blocks::<BATCH>(batch * BATCH as u64, 1);
         for (out, block) in out.as_chunks_mut::<4>().0.iter_mut().zip(blocks) {
             *out = box_muller_block(block).map(&of);
         }
-    });
+    }
 }
 
-/// The same for truncated numbers: sixteen groups at once, and the few that meet an outlier again, slowly.
-fn truncated_from_f32<T: Copy + Default + Send>(
-    stream: &Philox,
-    start: u64,
-    out: &mut [T],
-    of: impl Fn(f32) -> T + Sync,
-) {
-    const LIMIT: f32 = TRUNCATE as f32;
-    fill(start, out, |batch, out: &mut [T; 4 * BATCH]| {
+clones! {
+    /// The same for truncated numbers: sixteen groups at once, and the few that meet an outlier again, slowly.
+    fn truncated[T, F: Fn(f32) -> T](stream: &Philox, batch: u64, out: &mut [T; 4 * BATCH], of: F) {
+        const LIMIT: f32 = TRUNCATE as f32;
         let first = batch * BATCH as u64 * SKIP_PER_ELEMENT;
         let blocks = stream.blocks::<BATCH>(first, SKIP_PER_ELEMENT);
         for (group, (out, block)) in out.as_chunks_mut::<4>().0.iter_mut().zip(blocks).enumerate() {
@@ -140,7 +131,7 @@ fn truncated_from_f32<T: Copy + Default + Send>(
             }
             *out = four.map(&of);
         }
-    });
+    }
 }
 
 /// The first `N` accepted numbers of a sequence of draws.
@@ -166,28 +157,28 @@ fn first_within<T: Copy + Default, const N: usize, const M: usize>(
 
 impl NormalFloat for f32 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        normal_from_f32(stream, start, out, |x| x);
+        fill(start, out, |batch, out| normals(stream, batch, out, |x| x));
     }
     fn fill_truncated(stream: &Philox, start: u64, out: &mut [Self]) {
-        truncated_from_f32(stream, start, out, |x| x);
+        fill(start, out, |batch, out| truncated(stream, batch, out, |x| x));
     }
 }
 
 impl NormalFloat for f16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        normal_from_f32(stream, start, out, f16::from_f32);
+        fill(start, out, |batch, out| normals(stream, batch, out, f16::from_f32));
     }
     fn fill_truncated(stream: &Philox, start: u64, out: &mut [Self]) {
-        truncated_from_f32(stream, start, out, f16::from_f32);
+        fill(start, out, |batch, out| truncated(stream, batch, out, f16::from_f32));
     }
 }
 
 impl NormalFloat for bf16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        normal_from_f32(stream, start, out, bf16::from_f32);
+        fill(start, out, |batch, out| normals(stream, batch, out, bf16::from_f32));
     }
     fn fill_truncated(stream: &Philox, start: u64, out: &mut [Self]) {
-        truncated_from_f32(stream, start, out, bf16::from_f32);
+        fill(start, out, |batch, out| truncated(stream, batch, out, bf16::from_f32));
     }
 }
 

@@ -6,6 +6,7 @@ use half::{bf16, f16};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use super::super::clones::at_each_level;
 use super::*;
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -237,6 +238,21 @@ fn threads_change_no_bit() {
         assert_eq!(serial, part);
     }
     assert!(whole.iter().all(|x: &f32| x.abs() < 2.0));
+}
+
+#[test]
+fn vector_units_change_no_bit() {
+    let mut seen = Vec::new();
+    at_each_level(|_| {
+        let s = long_stream();
+        seen.push((
+            hash(&uniform::<f32>(&s, COUNT)),
+            hash(&full::<i64>(&s, COUNT)),
+            hash(&normal::<f32>(&s, COUNT)),
+            hash(&truncated::<f32>(&s, COUNT)),
+        ));
+    });
+    assert!(seen.iter().all(|hashes| *hashes == seen[0]));
 }
 
 #[test]

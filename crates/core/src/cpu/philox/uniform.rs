@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 
+use super::super::clones::clones;
 use super::{BATCH, Philox, fill};
 
 /// A float type that [`fill_uniform`] makes, from one 32-bit word or two.
@@ -38,34 +39,44 @@ pub(crate) fn fill_uniform_full<T: UniformInt>(stream: &Philox, start: u64, out:
     T::fill(stream, start, out, None);
 }
 
-/// Sixty-four elements from sixteen blocks, one word each.
+/// Elements of one word each.
 fn from_words<T: Copy + Default + Send>(
     stream: &Philox,
     start: u64,
     out: &mut [T],
-    of: impl Fn(u32) -> T + Sync,
+    of: impl Fn(u32) -> T + Copy + Sync,
 ) {
-    fill(start, out, |batch, out: &mut [T; 4 * BATCH]| {
-        let blocks = stream.blocks::<BATCH>(batch * BATCH as u64, 1);
-        for (out, &word) in out.iter_mut().zip(blocks.as_flattened()) {
-            *out = of(word);
-        }
-    });
+    fill(start, out, |batch, out| words(stream, batch, out, of));
 }
 
-/// Thirty-two elements from sixteen blocks, two words each.
+/// Elements of two words each.
 fn from_pairs<T: Copy + Default + Send>(
     stream: &Philox,
     start: u64,
     out: &mut [T],
-    of: impl Fn(u32, u32) -> T + Sync,
+    of: impl Fn(u32, u32) -> T + Copy + Sync,
 ) {
-    fill(start, out, |batch, out: &mut [T; 2 * BATCH]| {
+    fill(start, out, |batch, out| pairs(stream, batch, out, of));
+}
+
+clones! {
+    /// Sixty-four elements from sixteen blocks.
+    fn words[T, F: Fn(u32) -> T](stream: &Philox, batch: u64, out: &mut [T; 4 * BATCH], of: F) {
+        let blocks = stream.blocks::<BATCH>(batch * BATCH as u64, 1);
+        for (out, &word) in out.iter_mut().zip(blocks.as_flattened()) {
+            *out = of(word);
+        }
+    }
+}
+
+clones! {
+    /// Thirty-two elements from sixteen blocks.
+    fn pairs[T, F: Fn(u32, u32) -> T](stream: &Philox, batch: u64, out: &mut [T; 2 * BATCH], of: F) {
         let blocks = stream.blocks::<BATCH>(batch * BATCH as u64, 1);
         for (out, pair) in out.iter_mut().zip(blocks.as_flattened().as_chunks::<2>().0) {
             *out = of(pair[0], pair[1]);
         }
-    });
+    }
 }
 
 /// A word's low 23 bits as the mantissa of a number in [1, 2), less one.

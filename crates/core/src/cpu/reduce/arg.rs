@@ -1,8 +1,8 @@
 //! `argmax` and `argmin` along one axis.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
+use super::super::parallel;
 use super::{PARALLEL_FROM, TASK};
 
 /// Positions whose best values stand side by side.
@@ -109,14 +109,10 @@ fn arg<T: ArgOrder, I: ArgIndex>(
         }
     };
     let size = extent * inner;
-    if x.len() >= PARALLEL_FROM && out.len() > inner {
-        out.par_chunks_mut(inner)
-            .zip(x.par_chunks(size))
-            .with_min_len((TASK / size).max(1))
-            .for_each(|(out, x)| one(x, out));
-    } else {
-        out.chunks_mut(inner).zip(x.chunks(size)).for_each(|(out, x)| one(x, out));
-    }
+    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * inner } else { 0 };
+    parallel::pieces(out, task, &|first, out| {
+        out.chunks_mut(inner).zip(x[first * extent..].chunks(size)).for_each(|(out, x)| one(x, out));
+    });
 }
 
 /// One line that lies together: the best value by lanes, then the first place that holds it.

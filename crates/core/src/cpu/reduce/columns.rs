@@ -1,7 +1,9 @@
 //! Reduces the last extent but one: a batch of [rows, columns] arrays, each to one row.
 
-use rayon::prelude::*;
+use std::marker::PhantomData;
 
+use super::super::clones::clones;
+use super::super::parallel;
 use super::{Monoid, PARALLEL_FROM, TASK};
 
 /// Columns whose accumulators stand side by side.
@@ -36,31 +38,26 @@ pub(super) fn reduce<M: Monoid, X: Copy + Sync, Y: Send>(
         } else if columns < WIDE / 2 {
             narrow::<M, X, Y>(x, columns, out, lift, finish, parallel);
         } else {
-            let tile = |(i, out): (usize, &mut [Y])| {
+            let tile = |first: usize, out: &mut [Y]| {
                 let mut acc = [M::IDENTITY; TILE];
                 let acc = &mut acc[..out.len()];
-                let at = Part { stride: columns, first: i * TILE, rows };
+                let at = Part { stride: columns, first, rows };
                 tree::<M, X>(x, at, acc, lift, parallel);
                 for (out, &acc) in out.iter_mut().zip(&*acc) {
                     *out = finish(acc);
                 }
             };
             if parallel && size > TASK {
-                out.par_chunks_mut(TILE).enumerate().for_each(tile);
+                parallel::pieces(out, TILE, &tile);
             } else {
-                out.chunks_mut(TILE).enumerate().for_each(tile);
+                out.chunks_mut(TILE).enumerate().for_each(|(i, out)| tile(i * TILE, out));
             }
         }
     };
-    if parallel && out.len() > columns {
-        let arrays = (TASK / size).max(1);
-        out.par_chunks_mut(columns)
-            .zip(x.par_chunks(size))
-            .with_min_len(arrays)
-            .for_each(|(out, x)| one(x, out));
-    } else {
-        out.chunks_mut(columns).zip(x.chunks(size)).for_each(|(out, x)| one(x, out));
-    }
+    let task = if parallel { (TASK / size).max(1) * columns } else { 0 };
+    parallel::pieces(out, task, &|first, out| {
+        out.chunks_mut(columns).zip(x[first * rows..].chunks(size)).for_each(|(out, x)| one(x, out));
+    });
 }
 
 /// Few columns: `m` rows at a time as one of `m · columns`, then the `m` groups halved to one.
@@ -113,7 +110,7 @@ fn tree<M: Monoid, X: Copy + Sync>(
     parallel: bool,
 ) {
     if at.rows <= LEAF {
-        leaf::<M, X>(x, at, acc, lift);
+        leaf(PhantomData::<M>, x, at, acc, lift);
         return;
     }
     let above = at.rows.div_ceil(LEAF).next_power_of_two() / 2 * LEAF;
@@ -123,10 +120,9 @@ fn tree<M: Monoid, X: Copy + Sync>(
     let mut other = [M::IDENTITY; TILE];
     let other = &mut other[..acc.len()];
     if parallel && at.rows * acc.len() > TASK {
-        rayon::join(
-            || tree::<M, X>(x, left, acc, lift, true),
-            || tree::<M, X>(below, right, other, lift, true),
-        );
+        parallel::join(&mut || tree::<M, X>(x, left, acc, lift, true), &mut || {
+            tree::<M, X>(below, right, other, lift, true)
+        });
     } else {
         tree::<M, X>(x, left, acc, lift, false);
         tree::<M, X>(below, right, other, lift, false);
@@ -136,24 +132,27 @@ fn tree<M: Monoid, X: Copy + Sync>(
     }
 }
 
-/// Up to 64 rows, from the top, four at a time to spare the accumulators' loads and stores.
-#[inline(always)]
-fn leaf<M: Monoid, X: Copy>(x: &[X], at: Part, acc: &mut [M::Acc], lift: impl Fn(X) -> M::Acc) {
-    let width = acc.len();
-    let row = |r: usize| &x[r * at.stride + at.first..][..width];
-    acc.fill(M::IDENTITY);
-    let mut r = 0;
-    while r + 4 <= at.rows {
-        let (a, b, c, d) = (row(r), row(r + 1), row(r + 2), row(r + 3));
-        for i in 0..width {
-            let two = M::join(M::join(acc[i], lift(a[i])), lift(b[i]));
-            acc[i] = M::join(M::join(two, lift(c[i])), lift(d[i]));
+clones! {
+    /// Up to 64 rows, from the top, four at a time to spare the accumulators' loads and stores.
+    fn leaf[M: Monoid, X: Copy, L: Fn(X) -> M::Acc](
+        _of: PhantomData<M>, x: &[X], at: Part, acc: &mut [M::Acc], lift: L,
+    ) {
+        let width = acc.len();
+        let row = |r: usize| &x[r * at.stride + at.first..][..width];
+        acc.fill(M::IDENTITY);
+        let mut r = 0;
+        while r + 4 <= at.rows {
+            let (a, b, c, d) = (row(r), row(r + 1), row(r + 2), row(r + 3));
+            for i in 0..width {
+                let two = M::join(M::join(acc[i], lift(a[i])), lift(b[i]));
+                acc[i] = M::join(M::join(two, lift(c[i])), lift(d[i]));
+            }
+            r += 4;
         }
-        r += 4;
-    }
-    for r in r..at.rows {
-        for (acc, &x) in acc.iter_mut().zip(row(r)) {
-            *acc = M::join(*acc, lift(x));
+        for r in r..at.rows {
+            for (acc, &x) in acc.iter_mut().zip(row(r)) {
+                *acc = M::join(*acc, lift(x));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 
+use super::super::clones::at_each_level;
 use super::*;
 
 /// Row-major coordinates of element `i`.
@@ -198,6 +199,25 @@ fn threads_change_no_bit() {
             );
         }
     }
+}
+
+#[test]
+fn vector_units_change_no_bit() {
+    let mut seen = Vec::new();
+    at_each_level(|_| {
+        let mut bits = Vec::new();
+        for (shape, axes) in [([30, 5_000], [1]), ([3_000, 50], [0]), ([9_000, 13], [1]), ([900, 7], [0])] {
+            let x = rough(shape.iter().product());
+            let halves: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
+            bits.extend(run::<Sum, f32>(&shape, &axes, &x).iter().map(|x| x.to_bits()));
+            bits.extend(run::<Max, f32>(&shape, &axes, &x).iter().map(|x| x.to_bits()));
+            bits.extend(
+                run::<SumSquares, bf16>(&shape, &axes, &halves).iter().map(|x| u32::from(x.to_bits())),
+            );
+        }
+        seen.push(bits);
+    });
+    assert!(seen.iter().all(|bits| *bits == seen[0]));
 }
 
 #[test]

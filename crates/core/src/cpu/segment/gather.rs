@@ -1,8 +1,7 @@
 //! `tf.gather` and `tf.gather_nd`: slices picked by index.
 
-use rayon::prelude::*;
-
-use super::{BadIndex, Index, PARALLEL_FROM, check, check_vectors, flat};
+use super::super::parallel;
+use super::{BadIndex, Index, PARALLEL_FROM, TASK, check, check_vectors, flat};
 
 /// The extents of a gather: parameters [batch, outer, n, inner], indices [batch, m], results
 /// [batch, outer, m, inner].
@@ -80,15 +79,14 @@ fn copy_slices<T: Copy + Send + Sync>(
     if out.is_empty() {
         return;
     }
-    let copy = |(row, out): (usize, &mut [T])| out.copy_from_slice(&params[from(row)..][..inner]);
-    if inner == 1 && out.len() < PARALLEL_FROM {
-        for (row, out) in out.iter_mut().enumerate() {
-            *out = params[from(row)];
+    let task = if out.len() < PARALLEL_FROM { 0 } else { TASK.div_ceil(inner) * inner };
+    parallel::pieces(out, task, &|first, out| {
+        let rows = first / inner..;
+        if inner == 1 {
+            out.iter_mut().zip(rows).for_each(|(out, row)| *out = params[from(row)]);
+        } else {
+            let slices = out.chunks_exact_mut(inner).zip(rows);
+            slices.for_each(|(out, row)| out.copy_from_slice(&params[from(row)..][..inner]));
         }
-    } else if out.len() < PARALLEL_FROM {
-        out.chunks_exact_mut(inner).enumerate().for_each(copy);
-    } else {
-        let rows = (PARALLEL_FROM / 4).div_ceil(inner);
-        out.par_chunks_exact_mut(inner).with_min_len(rows).enumerate().for_each(copy);
-    }
+    });
 }

@@ -1,8 +1,8 @@
 //! Updates of slices at index vectors.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
+use super::super::parallel;
 use super::{BadIndex, Index, PARALLEL_FROM, check_vectors, flat};
 
 /// How an update meets what is there.
@@ -118,10 +118,7 @@ pub(super) fn by_index<A: Copy + Send, T: Copy + Sync>(
             }
         }
     };
-    if m * inner < PARALLEL_FROM || inner < 16 || slices < 2 * OWNERS {
-        own(0, out);
-    } else {
-        let share = slices.div_ceil(OWNERS);
-        out.par_chunks_mut(share * inner).enumerate().for_each(|(k, out)| own(k * share, out));
-    }
+    let alone = m * inner < PARALLEL_FROM || inner < 16 || slices < 2 * OWNERS;
+    let task = if alone { 0 } else { slices.div_ceil(OWNERS) * inner };
+    parallel::pieces(out, task, &|first, out| own(first / inner, out));
 }
