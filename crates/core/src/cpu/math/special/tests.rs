@@ -195,6 +195,24 @@ fn parts_add_up_to_one() {
 }
 
 #[test]
+fn igamma_has_its_derivative() {
+    for a in [0.02f64, 0.7, 1.0, 5.5, 80.0, 3000.0, 2e5] {
+        for r in [0.01, 0.4, 0.97, 1.0, 1.04, 2.0, 9.0, 90.0] {
+            let x = a * r;
+            // Fourth order differences.
+            let h = 1e-3 * a.min(a.sqrt());
+            let near = a.igamma(x) - (a - h).igamma(x) + ((a + h).igamma(x) - a.igamma(x));
+            let far = (a + 2.0 * h).igamma(x) - (a - 2.0 * h).igamma(x);
+            let want = (8.0 * near - far) / (12.0 * h);
+            let got = a.igamma_grad_a(x);
+            assert!((got - want).abs() <= 1e-6 * want.abs() + 1e-12 / h, "{a} {x}: {got}, not {want}");
+        }
+    }
+    assert_eq!(2.0f32.igamma_grad_a(0.0), 0.0);
+    assert!(0.0f32.igamma_grad_a(1.0).is_nan() && 1.0f32.igamma_grad_a(f32::NAN).is_nan());
+}
+
+#[test]
 fn inverses_undo() {
     for i in 1..1000 {
         let x = f64::from(i) / 1000.0;
