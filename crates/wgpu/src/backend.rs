@@ -62,6 +62,11 @@ pub(crate) fn error_of(error: GpuError, op: &'static str) -> Error {
         GpuError::NoAdapter(_) => Kind::NotFound,
         GpuError::OutOfMemory { .. } | GpuError::TooLarge(_) => Kind::ResourceExhausted,
         GpuError::Lost(_) => Kind::Unavailable,
+        // Found while something else is read: the error is about the op that refused.
+        GpuError::Check { op, text } => {
+            return Error::invalid(*op, *text)
+                .with_hint("the GPU runs behind the program: the op ran before this point");
+        }
         GpuError::Internal(_) => return Error::internal(op, error.to_string()),
     };
     Error::new(kind, op, error.to_string())

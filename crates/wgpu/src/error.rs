@@ -22,6 +22,13 @@ pub enum GpuError {
     TooLarge(String),
     /// A kernel the compiler or the validation refused: a bug of ours.
     Internal(String),
+    /// A kernel met a value that its op refuses. Found when results are read, or at a wait.
+    Check {
+        /// The op.
+        op: &'static str,
+        /// What it refuses.
+        text: &'static str,
+    },
 }
 
 impl fmt::Display for GpuError {
@@ -39,6 +46,7 @@ impl fmt::Display for GpuError {
             }
             GpuError::Lost(text) => write!(f, "the GPU was lost: {text}"),
             GpuError::Internal(text) => write!(f, "internal error of the GPU device: {text}"),
+            GpuError::Check { op, text } => write!(f, "{op}: {text}"),
         }
     }
 }

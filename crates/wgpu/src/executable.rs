@@ -207,7 +207,8 @@ impl<'g> Planner<'g> {
     /// Puts an elementwise node into an open group of its shape, or into a new one.
     fn fuse(&mut self, i: usize, node: &Node, inputs: &[usize], result: usize) -> Result<()> {
         let shape = sizes(&node.outputs[0]);
-        let limit = self.state.gpu.caps().max_storage_buffers as usize;
+        // One binding is kept for the status buffer.
+        let limit = self.state.gpu.caps().max_storage_buffers as usize - 1;
         // A group that makes one of the operands is best; else any of this shape.
         let makers: Vec<usize> = inputs.iter().filter_map(|v| self.maker.get(v).copied()).collect();
         let fits = |group: &Open| {

@@ -82,6 +82,28 @@ impl Form {
         }
     }
 
+    /// The value `text` of this form converted to `to`'s compute type, as Rust's `as` does it: floats saturate and NaN
+    /// becomes 0. The helpers are those of this form's compute type.
+    pub fn converted(&self, to: &Form, text: &str) -> String {
+        match (self.compute, to.compute) {
+            (from, into) if from == into && !(from == "i32" || from == "u32") => text.to_string(),
+            ("bool", into) => format!("select({into}(0), {into}(1), {text})"),
+            ("f32", "bool") => format!("not_equal({text}, 0.0)"),
+            (from, "bool") => format!("({text} != {from}(0))"),
+            ("f32", into) => {
+                let (least, most) = to.dtype.int_range().unwrap_or((0, 0));
+                let (low, high) = (to.integer(into, least), to.integer(into, most));
+                // The bounds as floats: above the largest integer by at most its rounding, which saturates too.
+                let (from, until) = (self.literal(least as f64), self.literal(most as f64));
+                format!(
+                    "select(select(select({into}(select({text}, 0.0, {text} >= {until} || {text} <= {from})), {high}, \
+                     {text} >= {until}), {low}, {text} <= {from}), {into}(0), is_nan({text}))"
+                )
+            }
+            (_, into) => format!("{into}({text})"),
+        }
+    }
+
     /// Bytes of `n` elements on the device.
     pub fn bytes(&self, n: usize) -> u64 {
         n as u64 * self.size
@@ -91,6 +113,8 @@ impl Form {
     pub fn literal(&self, value: f64) -> String {
         match self.compute {
             "bool" => (value != 0.0).to_string(),
+            // The bits, opaque to the compiler: WGSL refuses constants that are infinite or NaN.
+            "f32" if !value.is_finite() => format!("bitcast<f32>({}u ^ P.v[0].y)", (value as f32).to_bits()),
             "f32" => format!("bitcast<f32>({}u)", (value as f32).to_bits()),
             ty => self.integer(ty, value as i128),
         }

@@ -222,6 +222,16 @@ impl Gpu {
         self.recorder().dispatch(pipeline, windows, words, workgroups)
     }
 
+    /// The number by which a kernel names the message `text` about `op` in the status buffer.
+    pub(crate) fn check_code(&self, op: &'static str, text: &'static str) -> u32 {
+        self.recorder().check_code(op, text)
+    }
+
+    /// The buffer in which kernels note values that they refuse.
+    pub(crate) fn status(&self) -> GpuResult<Buffer> {
+        self.recorder().status()
+    }
+
     /// Hands the recorded work to the device without waiting for it.
     ///
     /// # Errors

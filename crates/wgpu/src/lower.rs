@@ -5,7 +5,7 @@ use crate::form::{Form, form, moved};
 use crate::gpu::Gpu;
 use crate::index::Walk;
 use crate::kernels::elementwise::{Group, Input, Source, Step};
-use crate::kernels::{copies, elementwise, gemm, reduce, scan};
+use crate::kernels::{copies, elementwise, gemm, generate, reduce, scan, select};
 use crate::plan::{Builder, Place, Program};
 use tenfold_core::op::{self, Attr, Attrs, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
 use tenfold_core::{DType, Meta};
@@ -98,7 +98,13 @@ impl Call<'_> {
         for i in 0..self.inputs.len() {
             self.form(i)?;
         }
-        Ok(Step { expression, name: self.op.name, operands, form: self.out_form(0)? })
+        let is_float = dtype.is_float();
+        // naga's `!=` on floats is the ordered one, which is false for NaN.
+        let expression = if is_float && expression == "x != y" { "not_equal(x, y)" } else { expression };
+        let divides = ["trunc_div(", "trunc_mod(", "floor_div(", "floor_mod("];
+        let refuses = (dtype.is_int() && divides.iter().any(|name| expression.starts_with(name)))
+            .then(|| ("y == (y ^ y)", self.gpu.check_code(self.op.name, "an integer is divided by zero")));
+        Ok(Step { expression, name: self.op.name, operands, form: self.out_form(0)?, refuses })
     }
 
     fn single(&self) -> Result<Group, Refusal> {
@@ -187,6 +193,12 @@ impl Call<'_> {
         match kernel {
             GpuKernel::SumTo => self.sum_to(b),
             GpuKernel::Matmul => self.matmul(b),
+            GpuKernel::OneHot => self.one_hot(b),
+            GpuKernel::Range => {
+                let n = self.out_shape(0).iter().product();
+                let (start, delta) = (self.attrs.float("start"), self.attrs.float("delta"));
+                Ok(generate::range(b, self.out_form(0)?, Place::Output(0), n, start, delta)?)
+            }
             other => Err(unsupported(format!("the GPU device has no {other:?} kernel yet"))),
         }
     }
@@ -198,6 +210,20 @@ impl Call<'_> {
             (0..from.len()).filter(|&a| a < skip || (to[a - skip] == 1 && from[a] != 1)).collect();
         let forms = (self.form(0)?, self.out_form(0)?);
         Ok(reduce::reduce(b, reduce::Op::Sum, forms, Place::Input(0), Place::Output(0), &from, &axes)?)
+    }
+
+    fn one_hot(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
+        let (shape, axis) = (self.shape(0), self.attrs.int("axis"));
+        let at = if axis < 0 { shape.len() } else { axis as usize };
+        let one_hot = select::OneHot {
+            outer: shape[..at].iter().product(),
+            depth: self.out_shape(0)[at],
+            inner: shape[at..].iter().product(),
+            on: self.attrs.float("on_value"),
+            off: self.attrs.float("off_value"),
+        };
+        let (form, index) = (moved(self.outputs[0].dtype), moved(self.inputs[0].dtype));
+        Ok(one_hot.build(b, form, index, [Place::Input(0), Place::Output(0)])?)
     }
 
     fn matmul(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {

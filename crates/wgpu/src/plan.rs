@@ -20,6 +20,8 @@ pub(crate) enum Place {
     Output(usize),
     /// Scratch memory of the program.
     Scratch(usize),
+    /// The device's status buffer, where kernels note values that they refuse.
+    Status,
 }
 
 /// A binding of a launch: a place, and the bytes of it that the kernel sees.
@@ -97,6 +99,8 @@ impl Program {
     pub fn run(&self, gpu: &Gpu, inputs: &[&Buffer], outputs: &[&Buffer]) -> GpuResult<()> {
         let scratch: Vec<Buffer> =
             self.scratch.iter().map(|bytes| gpu.alloc(*bytes)).collect::<GpuResult<_>>()?;
+        let has_check = |launch: &Launch| launch.operands.iter().any(|o| o.place == Place::Status);
+        let status = self.launches.iter().any(has_check).then(|| gpu.status()).transpose()?;
         let missing = || GpuError::Internal("a program names a buffer it did not get".into());
         for launch in &self.launches {
             let mut windows: Vec<Window<'_>> = Vec::with_capacity(launch.operands.len());
@@ -105,6 +109,7 @@ impl Program {
                     Place::Input(i) => inputs.get(i).copied(),
                     Place::Output(i) => outputs.get(i).copied(),
                     Place::Scratch(i) => scratch.get(i),
+                    Place::Status => status.as_ref(),
                 };
                 let buffer = buffer.ok_or_else(missing)?;
                 windows.push(match operand.window {

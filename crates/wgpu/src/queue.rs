@@ -79,7 +79,23 @@ pub(crate) struct Recorder {
     uniforms: Vec<(wgpu::Buffer, Vec<u8>)>,
     open_uniform: usize,
     staging: FxHashMap<u64, Vec<wgpu::Buffer>>,
+    checks: Checks,
 }
+
+/// The values that kernels refused. A kernel with a check lowers the first word of `status` to the number of its
+/// message; every read-back looks at it.
+#[derive(Default)]
+struct Checks {
+    status: Option<Buffer>,
+    texts: Vec<(&'static str, &'static str)>,
+    /// The last batch whose checks were looked at.
+    seen: u64,
+}
+
+/// The status word while nothing was refused.
+const QUIET: u32 = u32::MAX;
+/// Bytes of the status buffer.
+const STATUS: u64 = 16;
 
 impl Recorder {
     pub fn new(
@@ -107,6 +123,47 @@ impl Recorder {
             uniforms: Vec::new(),
             open_uniform: 0,
             staging: FxHashMap::default(),
+            checks: Checks::default(),
+        }
+    }
+
+    /// The number of the message `text` about `op`, for kernels to leave in the status buffer.
+    pub fn check_code(&mut self, op: &'static str, text: &'static str) -> u32 {
+        let texts = &mut self.checks.texts;
+        let known = texts.iter().position(|entry| *entry == (op, text));
+        known.unwrap_or_else(|| {
+            texts.push((op, text));
+            texts.len() - 1
+        }) as u32
+    }
+
+    /// The status buffer.
+    pub fn status(&mut self) -> GpuResult<Buffer> {
+        if let Some(status) = &self.checks.status {
+            return Ok(status.clone());
+        }
+        let status = self.pool.take(STATUS, self.batch)?;
+        self.write(status.block(), bytemuck::cast_slice(&[QUIET; 4]))?;
+        self.checks.seen = self.batch - 1;
+        self.checks.status = Some(status.clone());
+        Ok(status)
+    }
+
+    /// The status buffer, if a kernel with a check ran since it was last looked at.
+    fn unseen(&self) -> Option<Buffer> {
+        self.checks.status.clone().filter(|status| status.block().touched() > self.checks.seen)
+    }
+
+    /// The error of a status word, which becomes quiet again.
+    fn judge(&mut self, status: &Buffer, word: u32) -> GpuResult<()> {
+        self.checks.seen = self.batch - 1;
+        if word == QUIET {
+            return Ok(());
+        }
+        self.queue.write_buffer(&status.block().raw, 0, bytemuck::cast_slice(&[QUIET; 4]));
+        match self.checks.texts.get(word as usize) {
+            Some((op, text)) => Err(GpuError::Check { op, text }),
+            None => Err(GpuError::Internal(format!("the status word is {word}"))),
         }
     }
 
@@ -347,6 +404,13 @@ impl Recorder {
 
     /// Submits and waits until the device has done everything.
     pub fn wait(&mut self) -> GpuResult<()> {
+        match self.unseen() {
+            Some(status) => self.read_part(&status.block().clone(), 0, &mut [0; STATUS as usize]),
+            None => self.wait_all(),
+        }
+    }
+
+    fn wait_all(&mut self) -> GpuResult<()> {
         self.submit()?;
         self.poll(wgpu::PollType::wait_indefinitely())?;
         self.in_flight.clear();
@@ -370,8 +434,10 @@ impl Recorder {
 
     fn read_part(&mut self, block: &Block, offset: u64, out: &mut [u8]) -> GpuResult<()> {
         self.fault.check()?;
-        let len = (out.len() as u64).next_multiple_of(4);
-        let class = crate::memory::size_class(len);
+        let len = (out.len() as u64).next_multiple_of(8);
+        let copied = (out.len() as u64).next_multiple_of(4);
+        let unseen = self.unseen();
+        let class = crate::memory::size_class(len + STATUS);
         let staging = match self.staging.get_mut(&class).and_then(Vec::pop) {
             Some(buffer) => buffer,
             None => self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -383,22 +449,30 @@ impl Recorder {
         };
         let fault = self.fault.clone();
         let encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(&block.raw, offset, &staging, 0, len);
-        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, 0..len, move |result| {
+        encoder.copy_buffer_to_buffer(&block.raw, offset, &staging, 0, copied);
+        if let Some(status) = &unseen {
+            encoder.copy_buffer_to_buffer(&status.block().raw, 0, &staging, len, STATUS);
+        }
+        encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, 0..len + STATUS, move |result| {
             if let Err(error) = result {
                 fault.set(GpuError::Lost(format!("reading back failed: {error}")));
             }
         });
-        self.wait()?;
-        {
+        self.wait_all()?;
+        let word = {
             let view = staging
-                .slice(..len)
+                .slice(..len + STATUS)
                 .get_mapped_range()
                 .map_err(|error| GpuError::Lost(format!("reading back failed: {error}")))?;
             out.copy_from_slice(&view[..out.len()]);
-        }
+            let at = len as usize;
+            u32::from_le_bytes([view[at], view[at + 1], view[at + 2], view[at + 3]])
+        };
         staging.unmap();
         self.staging.entry(class).or_default().push(staging);
-        Ok(())
+        match unseen {
+            Some(status) => self.judge(&status, word),
+            None => Ok(()),
+        }
     }
 }

@@ -47,12 +47,8 @@ pub(crate) fn fill(
     n: usize,
     value: f64,
 ) -> GpuResult<()> {
-    let bits = host_bits(form, value);
-    let (cast, words) = match form.raw {
-        "f16" => (format!("f16(bitcast<f32>({}))", word(1)), vec![(value as f32).to_bits(), 0]),
-        "vec2<u32>" => (format!("vec2<u32>({}, {})", word(1), word(2)), bits),
-        _ => (word(1), bits),
-    };
+    let words = bits(form, value);
+    let cast = raw(form, 1);
     let kernel = Kernel {
         label: "fill".into(),
         slots: vec![Slot::write(form.raw)],
@@ -68,8 +64,8 @@ pub(crate) fn fill(
     builder.launch(&kernel, [Operand::from(output)], words, (n as u64).div_ceil(u64::from(THREADS)))
 }
 
-/// The two words of a value in the device's form.
-fn host_bits(form: Form, value: f64) -> Vec<u32> {
+/// The two words of a value, for [`raw`].
+pub(crate) fn bits(form: Form, value: f64) -> Vec<u32> {
     use tenfold_core::DType;
     let wide = |bits: u64| vec![bits as u32, (bits >> 32) as u32];
     match form.dtype {
@@ -77,9 +73,18 @@ fn host_bits(form: Form, value: f64) -> Vec<u32> {
         DType::I64 => wide((value as i64).cast_unsigned()),
         DType::U64 => wide(value as u64),
         DType::BF16 => vec![u32::from(half::bf16::from_f64(value).to_bits()) << 16, 0],
-        DType::F32 => vec![(value as f32).to_bits(), 0],
+        DType::F32 | DType::F16 => vec![(value as f32).to_bits(), 0],
         DType::Bool => vec![u32::from(value != 0.0), 0],
         dtype if dtype.is_signed() => vec![(value as i32).cast_unsigned(), 0],
         _ => vec![value as u32, 0],
+    }
+}
+
+/// Text of the element whose two words begin at parameter word `first`.
+pub(crate) fn raw(form: Form, first: usize) -> String {
+    match form.raw {
+        "f16" => format!("f16(bitcast<f32>({}))", word(first)),
+        "vec2<u32>" => format!("vec2<u32>({}, {})", word(first), word(first + 1)),
+        _ => word(first),
     }
 }

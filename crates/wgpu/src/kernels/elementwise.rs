@@ -31,6 +31,8 @@ pub(crate) struct Step {
     pub name: &'static str,
     pub operands: Vec<Source>,
     pub form: Form,
+    /// A condition over the operands under which the op refuses, and the number of the message.
+    pub refuses: Option<(&'static str, u32)>,
 }
 
 /// An input of a group: where it is and its shape.
@@ -106,8 +108,10 @@ fn kernel(group: &Group, plan: &Plan) -> Kernel {
         };
         let _ = writeln!(body, "  let a{k} = {};", input.form.load(&format!("b{k}[{at}]")));
     }
+    let first_code = 1 + plan.walk.word_count();
+    let mut codes = 0;
     for (k, step) in group.steps.iter().enumerate() {
-        let first_form = form_of(group, step.operands.first());
+        let first_form = group_compute(group, step);
         let operands: Vec<String> = step
             .operands
             .iter()
@@ -128,7 +132,20 @@ fn kernel(group: &Group, plan: &Plan) -> Kernel {
         let names: Vec<String> =
             ["x", "y", "z"].iter().take(operands.len()).map(|name| format!("{name}{k}")).collect();
         let compute = first_form.map_or(step.form.compute, |form| form.compute);
-        let value = helpers.expression(step.expression, compute, &names);
+        if let Some((condition, _)) = step.refuses {
+            let condition = helpers.expression(condition, compute, &names);
+            let status = group.inputs.len() + group.results.len();
+            let code = word(first_code + codes);
+            let _ = writeln!(body, "  if ({condition}) {{ atomicMin(&b{status}[0], {code}); }}");
+            codes += 1;
+        }
+        // The expression `x` alone, to another dtype, is a conversion.
+        let value = match (step.expression, first_form) {
+            ("x", Some(from)) if from.dtype != step.form.dtype => {
+                helpers.resolve(&from.converted(&step.form, &names[0]), compute)
+            }
+            _ => helpers.expression(step.expression, compute, &names),
+        };
         let rounded = step.form.rounded(&format!("({value})"));
         let rounded = helpers.resolve(&rounded, "f32");
         let _ = writeln!(body, "  let s{k} = {rounded};");
@@ -140,14 +157,21 @@ fn kernel(group: &Group, plan: &Plan) -> Kernel {
     }
     let inputs = group.inputs.iter().map(|input| Slot::read(input.form.storage));
     let results = group.results.iter().map(|(step, _)| Slot::write(group.steps[*step].form.storage));
+    let status = (codes > 0).then(|| Slot::write("atomic<u32>"));
     Kernel {
         label: group.steps.iter().map(|step| step.name).collect::<Vec<_>>().join("+"),
-        slots: inputs.chain(results).collect(),
-        words: 1 + plan.walk.word_count(),
+        slots: inputs.chain(results).chain(status).collect(),
+        words: first_code + codes,
         threads: THREADS,
         items: helpers.text().to_string(),
         body,
     }
+}
+
+/// The form that an expression computes in: that of its first operand that is no condition.
+fn group_compute(group: &Group, step: &Step) -> Option<Form> {
+    let forms = || step.operands.iter().filter_map(|source| form_of(group, Some(source)));
+    forms().find(|form| form.compute != "bool").or_else(|| forms().next())
 }
 
 fn form_of(group: &Group, source: Option<&Source>) -> Option<Form> {
@@ -166,6 +190,8 @@ pub(crate) fn build(group: &Group, builder: &mut Builder<'_>) -> GpuResult<()> {
     }
     let plan = plan(group);
     let kernel = kernel(group, &plan);
+    let codes: Vec<u32> = group.steps.iter().filter_map(|step| step.refuses).map(|(_, code)| code).collect();
+    let status = (!codes.is_empty()).then(|| Operand::from(Place::Status));
     let operands: Vec<(Place, Form, Access)> = group
         .inputs
         .iter()
@@ -179,7 +205,8 @@ pub(crate) fn build(group: &Group, builder: &mut Builder<'_>) -> GpuResult<()> {
     if points <= per_window {
         let mut words = vec![count(points)?];
         words.extend(plan.walk.words()?);
-        let operands = operands.into_iter().map(|(place, _, _)| Operand::from(place));
+        words.extend(&codes);
+        let operands = operands.into_iter().map(|(place, _, _)| Operand::from(place)).chain(status);
         return builder.launch(&kernel, operands, words, (points as u64).div_ceil(u64::from(THREADS)));
     }
     if plan.access.iter().any(|access| matches!(access, Access::Strided(_))) {
@@ -195,7 +222,9 @@ pub(crate) fn build(group: &Group, builder: &mut Builder<'_>) -> GpuResult<()> {
             window: (*access == Access::Same).then(|| (form.bytes(first), form.bytes(n))),
         });
         let groups = (n as u64).div_ceil(u64::from(THREADS));
-        builder.launch(&kernel, windows, vec![count(n)?], groups)?;
+        let mut words = vec![count(n)?];
+        words.extend(&codes);
+        builder.launch(&kernel, windows.chain(status), words, groups)?;
     }
     Ok(())
 }

@@ -19,6 +19,10 @@ struct Tile {
 }
 
 const DEPTH: u32 = 16;
+/// Threads of a workgroup without tiles.
+const THREADS: u32 = 256;
+/// Fewer columns than this are not worth a tile.
+const PLAIN: usize = 8;
 /// Below so many tiles a long k is cut.
 const FEW_TILES: usize = 32;
 /// The shortest k that is cut, and the length of a part.
@@ -37,6 +41,8 @@ pub(crate) struct Gemm<'a> {
     /// WGSL of `load_a(batch: u32, m: u32, k: u32)` and `load_b(batch: u32, k: u32, n: u32)`, both giving the compute
     /// type of the operands, from the buffers `b0` and `b1`. Called inside the bounds only.
     pub loaders: String,
+    /// WGSL of `place(batch: u32, m: u32, n: u32) -> u32`, where a result lies. Words 0 and 1 are m and n.
+    pub place: String,
     /// Parameter words that the loaders read, from [`FIRST`] on.
     pub words: Vec<u32>,
     /// k varies fastest in A's memory, so that neighbouring threads should take neighbouring k.
@@ -58,7 +64,6 @@ impl Gemm<'_> {
         let (across, down) = (cols / 4, rows / 4);
         let threads = across * down;
         let ty = self.forms.0.compute;
-        let form = self.forms.2;
         let float = ty == "f32";
         let mut helpers = Helpers::default();
         let mut inner = String::new();
@@ -77,11 +82,8 @@ impl Gemm<'_> {
             let _ = writeln!(stores, "  if (row + {i}u < {m}) {{");
             for (j, lane) in ["x", "y", "z", "w"].iter().enumerate() {
                 let value = format!("r{i}.{lane}");
-                let stored = if partial { value } else { helpers.resolve(&form.store(&value), "f32") };
-                let _ = writeln!(
-                    stores,
-                    "    if (col + {j}u < {n}) {{ b2[((z * {m}) + row + {i}u) * {n} + col + {j}u] = {stored}; }}"
-                );
+                let (at, stored) = self.stored(&mut helpers, partial, &value, i, j);
+                let _ = writeln!(stores, "    if (col + {j}u < {n}) {{ b2[{at}] = {stored}; }}");
             }
             let _ = writeln!(stores, "  }}");
         }
@@ -117,15 +119,63 @@ impl Gemm<'_> {
             rows * DEPTH,
             cols * DEPTH
         );
-        let out = if partial { ty } else { form.storage };
         Kernel {
             label: self.label.into(),
-            slots: vec![Slot::read(self.forms.0.storage), Slot::read(self.forms.1.storage), Slot::write(out)],
+            slots: self.slots(partial),
             words: FIRST + self.words.len(),
             threads,
-            items: format!("{}{}{shared}", helpers.text(), self.loaders),
+            items: format!("{}{}{}{shared}", helpers.text(), self.loaders, self.place),
             body,
         }
+    }
+
+    /// Where and as what a thread stores its result at `row + i`, `col + j`.
+    fn stored(
+        &self,
+        helpers: &mut Helpers,
+        partial: bool,
+        value: &str,
+        i: usize,
+        j: usize,
+    ) -> (String, String) {
+        let (m, n) = (word(0), word(1));
+        match partial {
+            true => (format!("((z * {m}) + row + {i}u) * {n} + col + {j}u"), value.to_string()),
+            false => (
+                format!("place(batch, row + {i}u, col + {j}u)"),
+                helpers.resolve(&self.forms.2.store(value), "f32"),
+            ),
+        }
+    }
+
+    /// A thread for each result, without tiles: for few columns. The chain of each element is the tiles' own.
+    fn plain(&self, partial: bool) -> Kernel {
+        let ty = self.forms.0.compute;
+        let mut helpers = Helpers::default();
+        let (at, stored) = self.stored(&mut helpers, partial, "r", 0, 0);
+        let (m, n, k, parts, part) = (word(0), word(1), word(2), word(5), word(6));
+        let (a, b) = ("load_a(batch, row, k)", "load_b(batch, k, col)");
+        let step = if ty == "f32" { format!("fma({a}, {b}, r)") } else { format!("r + {a} * {b}") };
+        let body = format!(
+            "  let t = wg * {THREADS}u + lid;\n  let col = t % {n};\n  let row = (t / {n}) % {m};\n  \
+             let z = t / {n} / {m};\n  if (z >= {total}) {{ return; }}\n  let batch = z / {parts};\n  \
+             let first = (z % {parts}) * {part};\n  let end = min(first + {part}, {k});\n  var r = {ty}(0);\n  \
+             for (var k = first; k < end; k = k + 1u) {{ r = {step}; }}\n  b2[{at}] = {stored};\n",
+            total = word(7),
+        );
+        Kernel {
+            label: format!("{}-plain", self.label),
+            slots: self.slots(partial),
+            words: FIRST + self.words.len(),
+            threads: THREADS,
+            items: format!("{}{}{}", helpers.text(), self.loaders, self.place),
+            body,
+        }
+    }
+
+    fn slots(&self, partial: bool) -> Vec<Slot> {
+        let out = if partial { self.forms.0.compute } else { self.forms.2.storage };
+        vec![Slot::read(self.forms.0.storage), Slot::read(self.forms.1.storage), Slot::write(out)]
     }
 
     /// The launches.
@@ -136,10 +186,14 @@ impl Gemm<'_> {
         let tile = self.tile();
         let tiles_m = self.m.div_ceil(tile.rows as usize);
         let tiles_n = self.n.div_ceil(tile.cols as usize);
-        let few = self.batch * tiles_m * tiles_n < FEW_TILES;
+        let plain = self.n < PLAIN;
+        let few = match plain {
+            true => self.batch * self.m * self.n < FEW_TILES * THREADS as usize,
+            false => self.batch * tiles_m * tiles_n < FEW_TILES,
+        };
         let parts = if few && self.k >= 2 * PART { self.k.div_ceil(PART) } else { 1 };
         let part = if parts > 1 { PART } else { self.k };
-        let sizes = [self.m, self.n, self.k, tiles_m, tiles_n, parts, part, 0];
+        let sizes = [self.m, self.n, self.k, tiles_m, tiles_n, parts, part, self.batch * parts];
         let mut words: Vec<u32> = sizes.iter().map(|v| count(*v)).collect::<GpuResult<_>>()?;
         words.extend(&self.words);
         let (a, b, out) = self.places;
@@ -147,9 +201,14 @@ impl Gemm<'_> {
         count(elements)?;
         let bytes = if self.forms.2.size == 8 { 8 } else { 4 };
         let target = if parts > 1 { builder.scratch((elements * parts) as u64 * bytes) } else { out };
-        let workgroups = (self.batch * parts * tiles_m * tiles_n) as u64;
         let operands = [a, b, target].map(Operand::from);
-        builder.launch(&self.kernel(tile, parts > 1), operands, words, workgroups)?;
+        if plain {
+            let groups = (elements * parts).div_ceil(THREADS as usize) as u64;
+            builder.launch(&self.plain(parts > 1), operands, words, groups)?;
+        } else {
+            let groups = (self.batch * parts * tiles_m * tiles_n) as u64;
+            builder.launch(&self.kernel(tile, parts > 1), operands, words, groups)?;
+        }
         if parts == 1 {
             return Ok(());
         }
@@ -164,21 +223,24 @@ impl Gemm<'_> {
         let kernel = Kernel {
             label: format!("{}-parts", self.label),
             slots: vec![Slot::read(ty), Slot::write(form.storage)],
-            words: 3,
-            threads: 256,
-            items: helpers.text().into(),
+            words: 4,
+            threads: THREADS,
+            items: format!("{}{}", helpers.text(), self.place),
             body: format!(
-                "  let i = wg * 256u + lid;\n  if (i >= {}) {{ return; }}\n  let size = {};\n  \
-                 let at = (i / size) * size * {parts} + i % size;\n  var r = b0[at];\n  \
-                 for (var p = 1u; p < {parts}; p = p + 1u) {{ r = r + b0[at + p * size]; }}\n  b1[i] = {stored};\n",
+                "  let i = wg * {THREADS}u + lid;\n  if (i >= {}) {{ return; }}\n  let size = {} * {n};\n  \
+                 let batch = i / size;\n  let at = batch * size * {parts} + i % size;\n  var r = b0[at];\n  \
+                 for (var p = 1u; p < {parts}; p = p + 1u) {{ r = r + b0[at + p * size]; }}\n  \
+                 b1[place(batch, (i % size) / {n}, (i % size) % {n})] = {stored};\n",
+                word(2),
                 word(0),
-                word(1),
-                parts = word(2)
+                n = word(1),
+                parts = word(3),
             ),
         };
         let size = self.m * self.n;
-        let words = vec![count(self.batch * size)?, count(size)?, count(parts)?];
-        let groups = (self.batch * size).div_ceil(256) as u64;
+        let sizes = [self.m, self.n, self.batch * size, parts];
+        let words = sizes.iter().map(|v| count(*v)).collect::<GpuResult<_>>()?;
+        let groups = (self.batch * size).div_ceil(THREADS as usize) as u64;
         builder.launch(&kernel, [Operand::from(from), Operand::from(self.places.2)], words, groups)
     }
 }
@@ -230,6 +292,11 @@ impl Matmul {
             forms,
             places,
             loaders,
+            place: format!(
+                "fn place(batch: u32, m: u32, n: u32) -> u32 {{ return (batch * {} + m) * {} + n; }}\n",
+                word(0),
+                word(1)
+            ),
             words,
             a_by_k: !self.transpose_a,
             b_by_k: self.transpose_b,

@@ -16,7 +16,7 @@ fn f32s() -> Form {
 }
 
 /// Builds and runs a program on host arrays in device form; the result is the first output.
-fn run<T: bytemuck::Pod>(
+pub(super) fn run<T: bytemuck::Pod>(
     gpu: &Gpu,
     build: impl FnOnce(&mut Builder<'_>) -> GpuResult<()>,
     inputs: &[&[u8]],
@@ -30,12 +30,12 @@ fn run<T: bytemuck::Pod>(
     Ok(bytemuck::pod_collect_to_vec(&gpu.read(&out)?))
 }
 
-fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> &[u8] {
+pub(super) fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> &[u8] {
     bytemuck::cast_slice(values)
 }
 
 fn step(expression: &'static str, operands: &[Source], dtype: DType) -> Step {
-    Step { expression, name: "step", operands: operands.to_vec(), form: moved(dtype) }
+    Step { expression, name: "step", operands: operands.to_vec(), form: moved(dtype), refuses: None }
 }
 
 fn input(i: usize, dtype: DType, shape: &[usize]) -> Input {
@@ -390,4 +390,26 @@ fn products_of_integers_are_exact() {
         let got: Vec<f32> = run(gpu, build, &[bytes(&float(&a)), bytes(&float(&b))], want.len()).unwrap();
         assert_eq!(got, float(&want), "f32 {batch} x {m} x {n} x {k} {ta} {tb}");
     }
+}
+
+#[test]
+fn a_refused_value_is_an_error_at_the_next_read_and_only_there() {
+    let options = crate::Options { software: true, ..crate::Options::default() };
+    let Some(gpu) = testing::open(&options) else { return };
+    let code = gpu.check_code("floordiv", "an integer is divided by zero");
+    let divide = |x: &[i32], y: &[i32]| {
+        let mut group = Group {
+            shape: vec![x.len()],
+            inputs: vec![input(0, DType::I32, &[x.len()]), input(1, DType::I32, &[x.len()])],
+            steps: vec![step("floor_div(x, y)", &[Source::Input(0), Source::Input(1)], DType::I32)],
+            results: vec![(0, Place::Output(0))],
+        };
+        group.steps[0].refuses = Some(("y == (y ^ y)", code));
+        run::<i32>(&gpu, |b| elementwise::build(&group, b), &[bytes(x), bytes(y)], x.len())
+    };
+    assert_eq!(divide(&[7, -7], &[2, 2]).unwrap(), [3, -4]);
+    let error = divide(&[7, 1, 2], &[2, 0, 0]).unwrap_err();
+    assert_eq!(error, GpuError::Check { op: "floordiv", text: "an integer is divided by zero" });
+    assert_eq!(divide(&[9], &[-2]).unwrap(), [-5]);
+    gpu.wait().unwrap();
 }

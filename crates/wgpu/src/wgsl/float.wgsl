@@ -19,6 +19,11 @@ fn is_negative(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x80000000u) != 0u;
 }
 
+// WGSL's `!=` becomes an ordered comparison, which is false for NaN.
+fn not_equal(x: f32, y: f32) -> bool {
+  return x != y || is_nan(x) || is_nan(y);
+}
+
 fn inf() -> f32 {
   return bitcast<f32>(P.v[0].y ^ 0x7f800000u);
 }

@@ -1,0 +1,158 @@
+//! Kernels that follow indices, scans and generated tensors, against loops on the host.
+
+use super::tests::{bytes, run};
+use super::{generate, scan, select};
+use crate::GpuError;
+use crate::form::moved;
+use crate::plan::{Builder, Place};
+use crate::testing;
+use tenfold_core::DType;
+
+const THREE: (Place, Place, Place) = (Place::Input(0), Place::Input(1), Place::Output(0));
+
+#[test]
+fn gathers_of_rows_with_batches() {
+    let Some(gpu) = testing::gpu() else { return };
+    let (batch, outer, extent, inner, count) = (2, 3, 5, 4, 7);
+    let params: Vec<i32> = (0..(batch * outer * extent * inner) as i32).collect();
+    let indices: Vec<i32> = (0..batch * count).map(|i| ((i * 3) % extent) as i32).collect();
+    let code = gpu.check_code("gather", "an index is out of range");
+    let gather = select::Gather { batch, outer, extent, inner, count };
+    let go = |indices: &[i32]| {
+        let (form, index) = (moved(DType::I32), moved(DType::I32));
+        let build = |b: &mut Builder<'_>| gather.build(b, form, index, THREE, code);
+        run::<i32>(gpu, build, &[bytes(&params), bytes(indices)], batch * outer * count * inner)
+    };
+    let got = go(&indices).unwrap();
+    for b in 0..batch {
+        for o in 0..outer {
+            for j in 0..count {
+                for i in 0..inner {
+                    let at = ((b * outer + o) * extent + indices[b * count + j] as usize) * inner + i;
+                    assert_eq!(got[((b * outer + o) * count + j) * inner + i], params[at]);
+                }
+            }
+        }
+    }
+    for wrong in [-1, extent as i32] {
+        let mut indices = indices.clone();
+        indices[9] = wrong;
+        assert!(matches!(go(&indices), Err(GpuError::Check { op: "gather", .. })), "index {wrong}");
+    }
+    // Indices of 64 bits, elements of 64 bits.
+    let wide: Vec<u64> = (0..20).map(|i| (i + 1) << 33 | i).collect();
+    let positions: Vec<i64> = vec![4, 0, 3];
+    let gather = select::Gather { batch: 1, outer: 1, extent: 5, inner: 4, count: 3 };
+    let build = |b: &mut Builder<'_>| gather.build(b, moved(DType::F64), moved(DType::I64), THREE, code);
+    let got: Vec<u64> = run(gpu, build, &[bytes(&wide), bytes(&positions)], 12).unwrap();
+    assert_eq!(got, [&wide[16..20], &wide[0..4], &wide[12..16]].concat());
+}
+
+#[test]
+fn index_vectors_gather_and_add() {
+    let Some(gpu) = testing::gpu() else { return };
+    let code = gpu.check_code("gather_nd", "an index is out of range");
+    let nd = select::Nd { sizes: vec![3, 4], inner: 5, count: 6, batch: 1, drop_negative: false, code };
+    let params: Vec<f32> = (0..60).map(|i| i as f32).collect();
+    let indices: Vec<i32> = vec![0, 0, 2, 3, 1, 1, 2, 0, 1, 1, 0, 3];
+    let (form, index) = (moved(DType::F32), moved(DType::I32));
+    let build = |b: &mut Builder<'_>| nd.gather(b, form, index, THREE);
+    let got: Vec<f32> = run(gpu, build, &[bytes(&params), bytes(&indices)], 30).unwrap();
+    for j in 0..6 {
+        let row = (indices[2 * j] * 4 + indices[2 * j + 1]) as usize;
+        assert_eq!(got[j * 5..j * 5 + 5], params[row * 5..row * 5 + 5]);
+    }
+    // Many updates of one place are added in order: the sum is the host's, bit for bit.
+    let (rows, inner, count) = (7usize, 33usize, 500usize);
+    let updates: Vec<f32> = (0..count * inner).map(|i| ((i * 37 % 101) as f32).sin() * 1e3).collect();
+    let ids: Vec<i32> = (0..count).map(|i| ((i * i) % 9) as i32 - 2).collect();
+    let nd = select::Nd { sizes: vec![rows], inner, count, batch: 1, drop_negative: true, code };
+    let places = (Place::Input(0), Place::Input(1), Place::Output(0));
+    let build = |b: &mut Builder<'_>| {
+        super::copies::fill(b, form, Place::Output(0), rows * inner, 0.0)?;
+        nd.scatter_add(b, form, index, places)
+    };
+    let got: Vec<f32> = run(gpu, build, &[bytes(&ids), bytes(&updates)], rows * inner).unwrap();
+    let mut want = vec![0f32; rows * inner];
+    for (j, id) in ids.iter().enumerate().filter(|(_, id)| **id >= 0) {
+        for i in 0..inner {
+            want[*id as usize * inner + i] += updates[j * inner + i];
+        }
+    }
+    assert_eq!(got, want);
+    let ids: Vec<i32> = vec![7; count];
+    assert!(matches!(
+        run::<f32>(gpu, build, &[bytes(&ids), bytes(&updates)], rows * inner),
+        Err(GpuError::Check { .. })
+    ));
+}
+
+#[test]
+fn one_hot_leaves_positions_outside_off() {
+    let Some(gpu) = testing::gpu() else { return };
+    let hot = select::OneHot { outer: 2, depth: 3, inner: 2, on: 5.0, off: -1.0 };
+    let indices: Vec<i32> = vec![0, 2, 3, -1];
+    let places = [Place::Input(0), Place::Output(0)];
+    let build = |b: &mut Builder<'_>| hot.build(b, moved(DType::F32), moved(DType::I32), places);
+    let got: Vec<f32> = run(gpu, build, &[bytes(&indices)], 12).unwrap();
+    assert_eq!(got, [5.0, -1.0, -1.0, -1.0, -1.0, 5.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]);
+}
+
+#[test]
+fn scans_in_all_directions_and_lengths() {
+    let Some(gpu) = testing::gpu() else { return };
+    for (outer, extent, inner) in [(1, 1, 1), (2, 5, 3), (1, 1300, 1), (3, 600, 2), (2, 0, 3)] {
+        let n = outer * extent * inner;
+        let x: Vec<f32> = (0..n).map(|i| ((i * 7) % 5) as f32 - 2.0).collect();
+        for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
+            let mut want = vec![0.0; n];
+            for line in 0..outer * inner {
+                let base = line / inner * extent * inner + line % inner;
+                let mut sum = 0.0;
+                for p in 0..extent {
+                    let at = base + if reverse { extent - 1 - p } else { p } * inner;
+                    if exclusive {
+                        want[at] = sum;
+                    }
+                    sum += x[at];
+                    if !exclusive {
+                        want[at] = sum;
+                    }
+                }
+            }
+            let scan = scan::Scan { op: scan::Op::Sum, outer, extent, inner, exclusive, reverse };
+            let form = moved(DType::F32);
+            let build = |b: &mut Builder<'_>| scan.build(b, form, Place::Input(0), Place::Output(0));
+            let got: Vec<f32> = run(gpu, build, &[bytes(&x)], n).unwrap();
+            assert_eq!(got, want, "{outer} x {extent} x {inner}, {exclusive} {reverse}");
+        }
+    }
+    let x: Vec<i32> = (1..=1500).map(|i| if i % 3 == 0 { -1 } else { 3 }).collect();
+    let scan =
+        scan::Scan { op: scan::Op::Prod, outer: 1, extent: 1500, inner: 1, exclusive: false, reverse: false };
+    let build = |b: &mut Builder<'_>| scan.build(b, moved(DType::I32), Place::Input(0), Place::Output(0));
+    let got: Vec<i32> = run(gpu, build, &[bytes(&x)], 1500).unwrap();
+    let mut product = 1i32;
+    for (x, got) in x.iter().zip(got) {
+        product = product.wrapping_mul(*x);
+        assert_eq!(got, product);
+    }
+}
+
+#[test]
+fn ranges_round_as_the_host_does() {
+    let Some(gpu) = testing::gpu() else { return };
+    let make = |dtype, n, start, delta| {
+        move |b: &mut Builder<'_>| generate::range(b, moved(dtype), Place::Output(0), n, start, delta)
+    };
+    let got: Vec<f32> = run(gpu, make(DType::F32, 1000, 0.1, -0.3), &[], 1000).unwrap();
+    for (i, got) in got.iter().enumerate() {
+        assert_eq!(*got, 0.1f32 + i as f32 * -0.3f32, "{i}");
+    }
+    let got: Vec<i32> = run(gpu, make(DType::I32, 5, 7.0, -3.0), &[], 5).unwrap();
+    assert_eq!(got, [7, 4, 1, -2, -5]);
+    if gpu.caps().i64 {
+        let got: Vec<i64> = run(gpu, make(DType::I64, 3, -5e9, 4e9), &[], 3).unwrap();
+        assert_eq!(got, [-5_000_000_000, -1_000_000_000, 3_000_000_000]);
+    }
+}
