@@ -170,7 +170,15 @@ impl<'g> Planner<'g> {
     fn node(&mut self, i: usize, node: &Node) -> Result<()> {
         let inputs: Vec<usize> = node.inputs.iter().map(|v| self.numbers.get(*v)).collect();
         let first = self.numbers.0[i];
-        if matches!(node.op.gpu, op::Gpu::Elementwise(_)) {
+        let metas: Vec<&Meta> = inputs.iter().map(|v| &self.metas[*v]).collect();
+        let call = Call {
+            gpu: &self.state.gpu,
+            op: node.op,
+            attrs: &node.attrs,
+            inputs: &metas,
+            outputs: &node.outputs,
+        };
+        if call.fuses() {
             return self.fuse(i, node, &inputs, first);
         }
         for value in &inputs {
@@ -308,7 +316,8 @@ impl<'g> Planner<'g> {
                 outputs.push(*value);
             }
         }
-        if outputs.is_empty() {
+        // A check stays even if nobody wants the results.
+        if outputs.is_empty() && group.steps.iter().all(|step| step.refuses.is_none()) {
             return Ok(());
         }
         let node = &self.graph.nodes[group.node];

@@ -8,7 +8,7 @@ use crate::kernels::elementwise::{Group, Input, Source, Step};
 use crate::kernels::{copies, elementwise, gemm, generate, reduce, scan, select};
 use crate::plan::{Builder, Place, Program};
 use tenfold_core::op::{self, Attr, Attrs, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
-use tenfold_core::{DType, Meta};
+use tenfold_core::{DType, Meta, ops};
 
 /// Why an op has no program on this device.
 #[derive(Debug)]
@@ -86,13 +86,27 @@ impl Call<'_> {
         Ok(builder.finish())
     }
 
+    /// Whether the op may be a step of an elementwise group: it is elementwise, or it repeats elements as they are.
+    pub fn fuses(&self) -> bool {
+        match self.op.gpu {
+            op::Gpu::Elementwise(_) => true,
+            // A load and a store keep every bit of these, a NaN's too.
+            _ => {
+                *self.op == ops::BROADCAST_TO
+                    && matches!(self.inputs[0].dtype, DType::F32 | DType::I32 | DType::Bool)
+            }
+        }
+    }
+
     /// The op as a step of an elementwise group, over these operands.
     pub fn step(&self, operands: Vec<Source>) -> Result<Step, Refusal> {
-        let op::Gpu::Elementwise(table) = self.op.gpu else {
-            return Err(unsupported(format!("{} is not elementwise", self.op.name)));
-        };
         let dtype = self.inputs.first().map_or(self.outputs[0].dtype, |meta| meta.dtype);
-        let expression = table.iter().find(|(class, _)| class.has(dtype)).map(|(_, text)| *text);
+        let expression = match self.op.gpu {
+            op::Gpu::Elementwise(table) => {
+                table.iter().find(|(class, _)| class.has(dtype)).map(|(_, text)| *text)
+            }
+            _ => Some("x"),
+        };
         let expression =
             expression.ok_or_else(|| unsupported(format!("there is no GPU kernel for {dtype}")))?;
         for i in 0..self.inputs.len() {

@@ -285,3 +285,120 @@ fn mixed_devices_and_missing_kernels_are_errors() {
     assert_eq!(error.kind(), Kind::Unimplemented);
     assert!(error.to_string().contains("f64"), "{error}");
 }
+
+/// A small generator, so that the graphs below are the same everywhere.
+struct Dice(u32);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as usize % n
+    }
+}
+
+/// Graphs of elementwise ops, broadcasts and sums, drawn by lot: fused as the planner likes, they give eager's bits.
+#[test]
+fn random_graphs_give_the_bits_of_eager_calls() {
+    let Some(device) = gpu() else { return };
+    let elementwise: Vec<&'static OpDef> = ops::ALL
+        .iter()
+        .copied()
+        .filter(|op| {
+            matches!(op.gpu, Gpu::Elementwise(_)) && op.sig.attrs.is_empty() && op.sig.inputs.len() <= 2
+        })
+        .filter(|op| op.sig.inputs.iter().all(|i| i.class.has(DType::F32)))
+        .collect();
+    assert!(elementwise.len() >= 5);
+    let at = Place::caller();
+    for seed in 0..12 {
+        let mut dice = Dice(seed * 7919 + 1);
+        let mut graph = Graph { name: format!("random {seed}"), ..Graph::default() };
+        let mut values: Vec<(Value, Tensor)> = Vec::new();
+        let mut inputs = Vec::new();
+        for (i, shape) in [vec![4, 1], vec![4, 5], vec![5], vec![], vec![4, 5]].into_iter().enumerate() {
+            let n: usize = shape.iter().product();
+            let data = (0..n).map(|_| dice.below(4000) as f32 / 700.0 - 2.5).collect();
+            let x = on_gpu(&Tensor::from_vec::<f32>(data, shape).unwrap(), device);
+            let attrs = Attrs::new().with("index", i).with("dtype", x.dtype()).with("shape", x.shape());
+            let node = Node {
+                op: &ops::INPUT,
+                inputs: vec![].into(),
+                attrs,
+                outputs: vec![x.meta().clone()].into(),
+                at,
+                scope: "",
+                backward: false,
+            };
+            let value = Value { node: graph.push(node), output: 0 };
+            graph.inputs.push(value);
+            graph.input_names.push(format!("x{i}"));
+            inputs.push(x.clone());
+            values.push((value, x));
+        }
+        while values.len() < 30 {
+            let (op, attrs, arity): (&'static OpDef, Attrs, usize) = match dice.below(8) {
+                0 => (&ops::SUM_TO_SHAPE, Attrs::new().with("shape", tenfold_core::Shape::from([5])), 1),
+                1 => (&ops::BROADCAST_TO, Attrs::new().with("shape", tenfold_core::Shape::from([4, 5])), 1),
+                _ => {
+                    let op = elementwise[dice.below(elementwise.len())];
+                    (op, Attrs::new(), op.sig.inputs.len())
+                }
+            };
+            let chosen: Vec<usize> = (0..arity).map(|_| dice.below(values.len())).collect();
+            let operands: Vec<&Tensor> = chosen.iter().map(|i| &values[*i].1).collect();
+            // A result of another dtype, or operands that do not fit, is not an operand of the next.
+            let Ok(results) = door::try_apply(op, &operands, attrs.clone()) else { continue };
+            if results[0].dtype() != DType::F32 {
+                continue;
+            }
+            let node = Node {
+                op,
+                inputs: chosen.iter().map(|i| values[*i].0).collect(),
+                attrs,
+                outputs: vec![results[0].meta().clone()].into(),
+                at,
+                scope: "",
+                backward: false,
+            };
+            let value = Value { node: graph.push(node), output: 0 };
+            values.push((value, results[0].clone()));
+        }
+        let wanted: Vec<usize> =
+            (0..values.len()).filter(|i| *i == values.len() - 1 || dice.below(4) == 0).collect();
+        graph.outputs = wanted.iter().map(|i| values[*i].0).collect();
+        let run = device.backend().compile(&graph).unwrap();
+        let got = run.run(&inputs, &[]).unwrap();
+        for (i, got) in wanted.iter().zip(&got) {
+            let want = values[*i].1.storage().unwrap();
+            assert_eq!(
+                got.storage().unwrap().bytes(),
+                want.bytes(),
+                "seed {seed}, value {i}\n{}",
+                run.describe()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_broadcast_joins_the_kernel_that_reads_it() {
+    let Some(device) = gpu() else { return };
+    let x = on_gpu(&tenfold_core::constant([1.0, 2.0, 3.0]), device);
+    let y = x.broadcast_to([2, 3]);
+    let attrs = Attrs::new().with("shape", y.shape());
+    let mut graph = graph_of(&ops::BROADCAST_TO, &attrs, std::slice::from_ref(&x), std::slice::from_ref(&y));
+    let before = graph.outputs[0];
+    let node = Node {
+        op: &ops::MULTIPLY,
+        inputs: vec![before, before].into(),
+        attrs: Attrs::new(),
+        outputs: vec![y.meta().clone()].into(),
+        at: Place::caller(),
+        scope: "",
+        backward: false,
+    };
+    graph.outputs = vec![Value { node: graph.push(node), output: 0 }];
+    let run = device.backend().compile(&graph).unwrap();
+    assert!(run.describe().contains("broadcast_to+multiply"), "{}", run.describe());
+    assert_eq!(run.run(&[x], &[]).unwrap()[0].to_vec::<f32>().unwrap(), [1.0, 4.0, 9.0, 1.0, 4.0, 9.0]);
+}

@@ -63,6 +63,18 @@ impl Geometry {
         })
     }
 
+    /// Text that gives the window `p` of which element `e` of the input is tap `k`, and the test that there is one.
+    fn windows(&self) -> (String, String) {
+        let (mut text, mut tests) = (String::new(), Vec::new());
+        for (a, name) in AXES.into_iter().enumerate() {
+            let (stride, dilation, pad) = (self.stride[a], self.dilation[a], self.pad[a]);
+            let _ = writeln!(text, "  let d{name} = e{name} + {pad} - k{name} * {dilation};");
+            let _ = writeln!(text, "  let p{name} = select(-1, d{name} / {stride}, d{name} >= 0);");
+            tests.push(format!("p{name} * {stride} == d{name}"));
+        }
+        (text, tests.join(" && "))
+    }
+
     fn inside(extents: [usize; 3]) -> String {
         let tests = (0..3).map(|a| format!("p{0} >= 0 && p{0} < {1}", AXES[a], extents[a]));
         tests.collect::<Vec<_>>().join(" && ")
@@ -110,15 +122,7 @@ impl Geometry {
     /// `dx` from `dy` and the filter: places dy, filter, dx.
     pub fn input_grad(&self, b: &mut Builder<'_>, forms: [Form; 3], places: [Place; 3]) -> GpuResult<()> {
         let (ig, og, ty) = (self.in_group(), self.out_group(), forms[0].compute);
-        // Element i of the input is tap k of window p where p * stride = i + pad - k * dilation.
-        let mut windows = String::new();
-        for a in 0..3 {
-            let (name, stride, dilation, pad) = (AXES[a], self.stride[a], self.dilation[a], self.pad[a]);
-            let _ = writeln!(windows, "  let d{name} = e{name} + {pad} - k{name} * {dilation};");
-            let _ = writeln!(windows, "  let p{name} = select(-1, d{name} / {stride}, d{name} >= 0);");
-        }
-        let whole: Vec<String> =
-            (0..3).map(|a| format!("p{0} * {1} == d{0}", AXES[a], self.stride[a])).collect();
+        let (windows, whole) = self.windows();
         let dy = Geometry::at("en", self.output, self.out_channels, &format!("batch * {og}u + k % {og}u"));
         let filter =
             format!("((k / {og}u) * {ig}u + n) * {}u + batch * {og}u + k % {og}u", self.out_channels);
@@ -129,7 +133,7 @@ impl Geometry {
             Geometry::split("e", "m", self.input),
             Geometry::split("k", &format!("k / {og}u"), self.size),
             Geometry::inside(self.output),
-            whole.join(" && "),
+            whole,
             forms[0].load(&format!("b0[{dy}]")),
             forms[1].load(&format!("b1[{filter}]")),
         );
@@ -232,14 +236,7 @@ impl Geometry {
     pub fn pool_grad(&self, b: &mut Builder<'_>, kind: Pool, form: Form, places: &[Place]) -> GpuResult<()> {
         let ch = self.in_channels;
         // An element of x asks each window that it lies in.
-        let mut windows = String::new();
-        for a in 0..3 {
-            let (name, stride, dilation, pad) = (AXES[a], self.stride[a], self.dilation[a], self.pad[a]);
-            let _ = writeln!(windows, "    let d{name} = e{name} + {pad} - k{name} * {dilation};");
-            let _ = writeln!(windows, "    let p{name} = select(-1, d{name} / {stride}, d{name} >= 0);");
-        }
-        let whole: Vec<String> =
-            (0..3).map(|a| format!("p{0} * {1} == d{0}", AXES[a], self.stride[a])).collect();
+        let (windows, whole) = self.windows();
         let dy_buffer = if kind == Pool::Max { "b1" } else { "b0" };
         let dy = form.load(&format!("{dy_buffer}[{}]", Geometry::at("en", self.output, ch, "c")));
         // The elements of the window at p: how many are inside, or which is the first largest.
@@ -284,7 +281,7 @@ impl Geometry {
             self.taps(),
             Geometry::split("k", "k", self.size),
             Geometry::inside(self.output),
-            whole.join(" && "),
+            whole,
         );
         let n = self.batch * self.input.iter().product::<usize>() * ch;
         let (out, inputs) = places.split_last().map_or((Place::Output(0), &[][..]), |(o, i)| (*o, i));
