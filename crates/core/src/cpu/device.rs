@@ -33,13 +33,7 @@ pub(crate) fn run_kernel<'b>(
     outputs: &mut [ViewMut<'b>],
 ) -> Result<(), Fault> {
     match op.cpu {
-        Cpu::Elementwise(lookup) => {
-            let dtypes: SmallVec<[_; 3]> = inputs.iter().map(|x| x.dtype).collect();
-            let f = lookup(&dtypes, outputs[0].dtype)
-                .ok_or_else(|| Fault::new(format!("there is no CPU kernel for {}", dtypes[0])))?;
-            elementwise::run(f, inputs, &mut outputs[0]);
-            Ok(())
-        }
+        Cpu::Elementwise(lookup) => elementwise::run_call(&mut Call { inputs, outputs, attrs }, lookup),
         Cpu::Reindex(plan) => {
             copy::run(&plan(metas, attrs, out_metas), inputs, outputs);
             Ok(())

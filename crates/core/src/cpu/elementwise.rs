@@ -1,7 +1,8 @@
 //! Running a block function over broadcast operands.
 
 use crate::cpu::scratch::Scratch;
-use crate::op::{BlockFn, Sizes, View, ViewMut};
+use crate::dtype::DType;
+use crate::op::{BlockFn, Call, Fault, Sizes, View, ViewMut};
 use rayon::prelude::*;
 
 /// Elements of one block: a few blocks stay in the first-level cache.
@@ -89,6 +90,18 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
         true => output.bytes.par_chunks_mut(PARALLEL * size).enumerate().for_each(part),
         false => part((0, output.bytes)),
     }
+}
+
+/// Runs the block function that `lookup` has for the call's dtypes: for kernels that check values first.
+pub(crate) fn run_call(
+    call: &mut Call<'_, '_>,
+    lookup: fn(&[DType], DType) -> Option<BlockFn>,
+) -> Result<(), Fault> {
+    let dtypes: smallvec::SmallVec<[DType; 3]> = call.inputs.iter().map(|x| x.dtype).collect();
+    let f = lookup(&dtypes, call.outputs[0].dtype)
+        .ok_or_else(|| Fault::new(format!("there is no CPU kernel for {}", dtypes[0])))?;
+    run(f, call.inputs, &mut call.outputs[0]);
+    Ok(())
 }
 
 /// Collects `len` elements from position `start` of the output's order into `into`.

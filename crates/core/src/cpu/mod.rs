@@ -10,6 +10,7 @@ pub(crate) mod elementwise;
 pub(crate) mod engine;
 #[allow(dead_code, unused_imports, reason = "the op table calls these kernels as its ops land")]
 pub(crate) mod gemm;
+pub(crate) mod int;
 #[allow(dead_code, reason = "the op table calls these functions as its ops land")]
 pub(crate) mod math;
 pub(crate) mod parallel;

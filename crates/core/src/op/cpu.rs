@@ -149,13 +149,21 @@ lanes! {
     u32 as u32, |v| v, |w| w;
     u64 as u64, |v| v, |w| w;
     u8 as u8, |v| v, |w| w;
-    Truth as bool, |v| v.0 != 0, |w| Truth(w as u8);
+    Truth as bool, |v| v.is_true(), |w| Truth(w as u8);
 }
 
 /// A byte that is a truth value.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub(crate) struct Truth(u8);
+
+impl Truth {
+    /// Whether it is true.
+    #[inline(always)]
+    pub(crate) fn is_true(self) -> bool {
+        self.0 != 0
+    }
+}
 
 /// The block function of one expression over a storage type: `block!(clones f32 => f32 [x, y] x + y)`. `clones` makes
 /// AVX2 and AVX-512 versions of the same loop, chosen at lookup; `plain` does not.
@@ -237,7 +245,7 @@ pub(crate) use block_out;
 ///
 /// `blocks!([x, y] float => x + y, int => x.wrapping_add(y))`: each arm is a dtype class of the first input and an
 /// expression in that class's own type (f16 and bf16 compute in f32 and round once). With `-> bool` before the arms the
-/// expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `real` (f32, f64), `half` (f16, bf16), `f32`,
+/// expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `slow` (the same, for long functions that no vector unit helps), `real` (f32, f64), `half` (f16, bf16), `f32`,
 /// `f64`, `int` (all eight), `sint`, `uint`, `bool`.
 macro_rules! blocks {
     ($xs:tt -> bool; $($class:ident => $e:expr),+ $(,)?) => {
@@ -252,6 +260,9 @@ macro_rules! blocks {
     };
     (@float $d:expr, $xs:tt, $out:tt, $e:expr) => {
         $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64, F16 half::f16, BF16 half::bf16)
+    };
+    (@slow $d:expr, $xs:tt, $out:tt, $e:expr) => {
+        $crate::op::blocks!(@rows plain $out $d, $xs, $e; F32 f32, F64 f64, F16 half::f16, BF16 half::bf16)
     };
     (@real $d:expr, $xs:tt, $out:tt, $e:expr) => {
         $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64)

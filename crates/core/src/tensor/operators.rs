@@ -1,15 +1,22 @@
-//! `+ - * / -x` between tensors, references to them, variables and Rust numbers.
+//! Operators between tensors, references to them, variables and Rust numbers.
+//!
+//! `+ - *` and unary `-` are `add`, `subtract`, `multiply`, `negative`; `%` is `floormod`. `/` is `divide` for floats and
+//! `floordiv` for integers, TensorFlow's `//`: so `n / 2` keeps the dtype of `n`, as every operator here does. TensorFlow's
+//! `/` of integers, which gives f64, is `truediv`. `& | ^ !` are the logical ops for bool and the bitwise ones for integers;
+//! `<< >>` shift integers. There is no `==` and no `<`: comparing tensors gives a tensor, and Rust's operators give `bool`;
+//! use `x.equal(y)`, `x.less(y)` and their kin.
 //!
 //! A tensor on the left takes anything that [`AsOperand`] does, by *one* implementation: with one for each number type
 //! the compiler could not tell the type of `x * 2.0` before it has settled that of `2.0`, and `(x * 2.0).sqrt()` would
 //! not compile. For the same reason a number on the left is `f64` or `i32`, the types that literals become; a literal
 //! `0.1` is then exact for a tensor of doubles too.
 
-use super::Tensor;
-use crate::ops;
-use crate::tensor::AsOperand;
+use super::{AsOperand, Tensor, operands};
+use crate::dtype::DType;
+use crate::error::OrRaise;
+use crate::ops::{self, add, floormod, left_shift, multiply, negative, right_shift, subtract};
 use crate::variable::Variable;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 
 macro_rules! binary {
     ($tr:ident $method:ident $f:ident: $($left:ty)*) => { $(
@@ -18,7 +25,7 @@ macro_rules! binary {
             #[track_caller]
             #[inline]
             fn $method(self, other: T) -> Tensor {
-                ops::$f(self, other)
+                $f(self, other)
             }
         }
     )* };
@@ -31,7 +38,7 @@ macro_rules! binary {
             #[track_caller]
             #[inline]
             fn $method(self, other: $right) -> Tensor {
-                ops::$f(self, other)
+                $f(self, other)
             }
         }
     )* };
@@ -48,7 +55,42 @@ operator! {
     Add add add;
     Sub sub subtract;
     Mul mul multiply;
-    Div div divide;
+    Div div quotient;
+    Rem rem floormod;
+    BitAnd bitand and;
+    BitOr bitor or;
+    BitXor bitxor xor;
+    Shl shl left_shift;
+    Shr shr right_shift;
+}
+
+#[track_caller]
+#[inline]
+fn quotient(x: impl AsOperand, y: impl AsOperand) -> Tensor {
+    let (x, y) = operands("divide", &x, &y).or_raise();
+    match x.dtype().is_int() {
+        true => ops::floordiv(&*x, &*y),
+        false => ops::divide(&*x, &*y),
+    }
+}
+
+macro_rules! logical_or_bitwise {
+    ($($f:ident $logical:ident $bitwise:ident;)*) => { $(
+        #[track_caller]
+        fn $f(x: impl AsOperand, y: impl AsOperand) -> Tensor {
+            let (x, y) = operands(stringify!($logical), &x, &y).or_raise();
+            match x.dtype() {
+                DType::Bool => ops::$logical(&*x, &*y),
+                _ => ops::$bitwise(&*x, &*y),
+            }
+        }
+    )* };
+}
+
+logical_or_bitwise! {
+    and logical_and bitwise_and;
+    or logical_or bitwise_or;
+    xor logical_xor bitwise_xor;
 }
 
 macro_rules! assigning {
@@ -56,7 +98,7 @@ macro_rules! assigning {
         impl<T: AsOperand> std::ops::$tr<T> for Tensor {
             #[track_caller]
             fn $method(&mut self, other: T) {
-                *self = ops::$f(&*self, other);
+                *self = $f(&*self, other);
             }
         }
     )* };
@@ -66,7 +108,13 @@ assigning! {
     AddAssign add_assign add;
     SubAssign sub_assign subtract;
     MulAssign mul_assign multiply;
-    DivAssign div_assign divide;
+    DivAssign div_assign quotient;
+    RemAssign rem_assign floormod;
+    BitAndAssign bitand_assign and;
+    BitOrAssign bitor_assign or;
+    BitXorAssign bitxor_assign xor;
+    ShlAssign shl_assign left_shift;
+    ShrAssign shr_assign right_shift;
 }
 
 macro_rules! unary {
@@ -75,19 +123,25 @@ macro_rules! unary {
             type Output = Tensor;
             #[track_caller]
             fn $method(self) -> Tensor {
-                ops::$f(&self)
+                $f(&self)
             }
         }
         impl $tr for &Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self) -> Tensor {
-                ops::$f(self)
+                $f(self)
             }
         }
     )* };
 }
 
+#[track_caller]
+fn complement(x: &Tensor) -> Tensor {
+    if x.dtype() == DType::Bool { x.logical_not() } else { x.invert() }
+}
+
 unary! {
     Neg neg negative;
+    Not not complement;
 }
