@@ -29,7 +29,12 @@ impl fmt::Display for Tensor {
         let shape = self.shape().to_vec();
         if shape.is_empty() {
             // A scalar inside a sentence is a number: `loss = 0.25`.
-            return f.pad(&words[0]);
+            let (word, width) = (&words[0], f.width().unwrap_or(0));
+            return match f.align() {
+                Some(fmt::Alignment::Left) => write!(f, "{word:<width$}"),
+                Some(fmt::Alignment::Center) => write!(f, "{word:^width$}"),
+                _ => write!(f, "{word:>width$}"),
+            };
         }
         let summarised = words.len() > THRESHOLD;
         let width = shown(&shape, summarised).into_iter().map(|i| words[i].len()).max().unwrap_or(0);
