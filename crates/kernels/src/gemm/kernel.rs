@@ -1,0 +1,191 @@
+//! The micro-kernel: one register tile of a product, for each instruction set.
+//!
+//! A product has a *broadcast side* P, whose elements are spread over a vector one at a time, and a
+//! *vector side* Q, which is read a vector at a time. Either operand of a product can take either side.
+
+#[cfg(target_arch = "x86_64")]
+use super::simd::{F32x8, F32x16, F64x4, F64x8};
+use super::simd::{Plain32, Plain64, Vector};
+use crate::clones::{Level, level};
+
+/// Most rows and most columns of any tile: the size of the spill buffer.
+const MAX_TILE: usize = 12 * 32;
+
+/// The operands of one tile: `c[i * c_p + j * c_q] (+)= sum over k of p[i * p_outer + k * p_k] * q[k * q_k + j]`.
+pub(super) struct Tile<T> {
+    /// Rows: 1 to the kernel's `mr`.
+    pub(super) rows: usize,
+    /// Columns: 1 to the kernel's `nr`.
+    pub(super) cols: usize,
+    /// Length of the sums.
+    pub(super) k: usize,
+    /// The broadcast side.
+    pub(super) p: *const T,
+    /// From one row of P to the next.
+    pub(super) p_outer: usize,
+    /// From one k of P to the next.
+    pub(super) p_k: usize,
+    /// The vector side: `nr` readable elements at each k, whatever `cols` says.
+    pub(super) q: *const T,
+    /// From one k of Q to the next.
+    pub(super) q_k: usize,
+    /// The result.
+    pub(super) c: *mut T,
+    /// From one row of the result to the next.
+    pub(super) c_p: usize,
+    /// From one column of the result to the next.
+    pub(super) c_q: usize,
+    /// Whether the sums are added to what the result holds.
+    pub(super) add: bool,
+}
+
+/// A micro-kernel and the size of its tile.
+#[derive(Clone, Copy)]
+pub struct Kernel<T> {
+    /// Rows of a full tile.
+    pub(super) mr: usize,
+    /// Columns of a full tile.
+    pub(super) nr: usize,
+    /// Computes a tile: every element is one FMA chain in k order that starts from zero.
+    ///
+    /// # Safety
+    /// The instruction set is available; every element that `Tile` describes may be read, or written for `c`;
+    /// no other thread touches these elements of `c`.
+    pub(super) run: unsafe fn(&Tile<T>),
+}
+
+/// R rows by NV vectors.
+///
+/// # Safety
+/// As [`Kernel::run`], with `R == rows` and `cols <= NV * LEN`.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // Register arrays: plain counters unroll best and read best here.
+unsafe fn tile<V: Vector, const R: usize, const NV: usize>(t: &Tile<V::Elem>) {
+    // SAFETY: the instruction set and the pointers are the caller's word; all offsets stay within the tile that
+    // `Tile` describes, and `spill` holds R * NV * LEN <= MAX_TILE elements.
+    unsafe {
+        let mut acc = [[V::zero(); NV]; R];
+        let (mut p, mut q) = (t.p, t.q);
+        for _ in 0..t.k {
+            let mut row = [V::zero(); NV];
+            for v in 0..NV {
+                row[v] = V::load(q.add(v * V::LEN));
+            }
+            for r in 0..R {
+                let x = V::splat(*p.add(r * t.p_outer));
+                for v in 0..NV {
+                    acc[r][v] = x.fma(row[v], acc[r][v]);
+                }
+            }
+            p = p.wrapping_add(t.p_k);
+            q = q.wrapping_add(t.q_k);
+        }
+        if t.c_q == 1 && t.cols == NV * V::LEN {
+            for r in 0..R {
+                for v in 0..NV {
+                    let c = t.c.add(r * t.c_p + v * V::LEN);
+                    if t.add {
+                        acc[r][v] = V::load(c).add(acc[r][v]);
+                    }
+                    acc[r][v].store(c);
+                }
+            }
+        } else {
+            const { assert!(R * NV * V::LEN <= MAX_TILE) }
+            let mut spill = std::mem::MaybeUninit::<[V::Elem; MAX_TILE]>::uninit();
+            let spill = spill.as_mut_ptr().cast::<V::Elem>();
+            for r in 0..R {
+                for v in 0..NV {
+                    acc[r][v].store(spill.add((r * NV + v) * V::LEN));
+                }
+            }
+            for j in 0..t.cols {
+                for r in 0..R {
+                    let c = t.c.add(r * t.c_p + j * t.c_q);
+                    let sum = *spill.add(r * NV * V::LEN + j);
+                    *c = if t.add { *c + sum } else { sum };
+                }
+            }
+        }
+    }
+}
+
+macro_rules! kernel {
+    ($(#[$attr:meta])* $name:ident, $vector:ty, $nv:literal, [$($r:literal)*]) => {
+        /// A tile of any height up to the kernel's.
+        ///
+        /// # Safety
+        /// As [`Kernel::run`].
+        $(#[$attr])*
+        unsafe fn $name(t: &Tile<<$vector as Vector>::Elem>) {
+            // SAFETY: passed on; the const parameter is the tile's height.
+            unsafe {
+                match t.rows {
+                    $($r => tile::<$vector, $r, $nv>(t),)*
+                    _ => unreachable!("tile height"),
+                }
+            }
+        }
+    };
+}
+
+/// The three kernels of an element type on an instruction set, and a function that picks one:
+/// *square* for most products, *narrow* for few columns, *wide* for few rows that
+/// read Q in place (more of each line of it at a time, which memory likes).
+macro_rules! kernels {
+    ($module:ident, $vector:ty, $mr:literal [$($r:literal)*], $wide:literal, $(#[$attr:meta])*) => {
+        mod $module {
+            use super::*;
+
+            kernel!($(#[$attr])* square, $vector, 2, [$($r)*]);
+            kernel!($(#[$attr])* narrow, $vector, 1, [$($r)*]);
+            kernel!($(#[$attr])* wide, $vector, $wide, [1 2 3]);
+
+            pub(super) fn pick(p: usize, q: usize, q_lies: bool) -> Kernel<<$vector as Vector>::Elem> {
+                const LEN: usize = <$vector as Vector>::LEN;
+                if q <= LEN {
+                    Kernel { mr: $mr, nr: LEN, run: narrow }
+                } else if p <= 3 && q_lies {
+                    Kernel { mr: 3, nr: $wide * LEN, run: wide }
+                } else {
+                    Kernel { mr: $mr, nr: 2 * LEN, run: square }
+                }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+kernels!(f32_avx512, F32x16, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(f64_avx512, F64x8, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(f32_avx2, F32x8, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+kernels!(f64_avx2, F64x4, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
+kernels!(f32_portable, Plain32, 8 [1 2 3 4 5 6 7 8], 4,);
+kernels!(f64_portable, Plain64, 8 [1 2 3 4 5 6 7 8], 4,);
+
+/// The `f32` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
+/// place.
+pub(super) fn kernel_f32(p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => f32_avx512::pick(p, q, q_lies),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => f32_avx2::pick(p, q, q_lies),
+        Level::Portable => f32_portable::pick(p, q, q_lies),
+    }
+}
+
+/// The `f64` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
+/// place.
+pub(super) fn kernel_f64(p: usize, q: usize, q_lies: bool) -> Kernel<f64> {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => f64_avx512::pick(p, q, q_lies),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => f64_avx2::pick(p, q, q_lies),
+        Level::Portable => f64_portable::pick(p, q, q_lies),
+    }
+}

@@ -1,0 +1,323 @@
+//! Sorting and searching along the last axis: rows of `n` elements, each on its own.
+//!
+//! The order is total: NaN above everything (in TensorFlow its place depends on the algorithm's steps),
+//! -0.0 and 0.0 equal. Equal elements keep their order in both directions, as TensorFlow's do.
+
+use std::cmp::Ordering;
+
+use half::{bf16, f16};
+use rustc_hash::FxHashMap;
+
+use super::parallel;
+use super::reduce::ArgIndex;
+use super::scratch::Scratch;
+
+#[cfg(test)]
+mod tests;
+
+/// Fewer elements than this are handled by the calling thread alone.
+const PARALLEL_FROM: usize = 50_000;
+
+/// Elements a parallel task is worth its wake-up for.
+const TASK: usize = 8_192;
+
+/// An element type with the module's order.
+pub trait Ordered: Copy + Send + Sync {
+    /// The order; equal for NaN and NaN.
+    fn order(self, other: Self) -> Ordering;
+    /// Whether `self < other` by plain comparison (false with NaN).
+    fn below(self, other: Self) -> bool;
+    /// Bits that are the same for equal elements, or `None` for NaN, which equals nothing.
+    fn identity(self) -> Option<u64>;
+}
+
+macro_rules! ordered_ints {
+    ($($t:ty)*) => {$(
+        impl Ordered for $t {
+            #[inline(always)]
+            fn order(self, other: Self) -> Ordering {
+                self.cmp(&other)
+            }
+            #[inline(always)]
+            fn below(self, other: Self) -> bool {
+                self < other
+            }
+            #[inline(always)]
+            fn identity(self) -> Option<u64> {
+                Some(self as u64)
+            }
+        }
+    )*};
+}
+
+macro_rules! ordered_floats {
+    ($($t:ty, $zero:expr;)*) => {$(
+        impl Ordered for $t {
+            #[inline(always)]
+            fn order(self, other: Self) -> Ordering {
+                self.partial_cmp(&other).unwrap_or_else(|| self.is_nan().cmp(&other.is_nan()))
+            }
+            #[inline(always)]
+            fn below(self, other: Self) -> bool {
+                self < other
+            }
+            #[inline(always)]
+            fn identity(self) -> Option<u64> {
+                if self.is_nan() {
+                    None
+                } else if self == $zero {
+                    Some(0)
+                } else {
+                    Some(self.to_bits().into())
+                }
+            }
+        }
+    )*};
+}
+
+ordered_ints!(i8 i16 i32 i64 u8 u16 u32 u64);
+ordered_floats! {
+    f16, f16::ZERO;
+    bf16, bf16::ZERO;
+    f32, 0.0;
+    f64, 0.0;
+}
+
+/// Which way rows are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Least first, NaN last.
+    Ascending,
+    /// Greatest first, NaN before it.
+    Descending,
+}
+
+impl Direction {
+    #[inline(always)]
+    fn order<T: Ordered>(self, a: T, b: T) -> Ordering {
+        match self {
+            Self::Ascending => a.order(b),
+            Self::Descending => b.order(a),
+        }
+    }
+}
+
+/// Runs `row` over rows of `x` and pieces of `out`, in parallel where it pays.
+fn by_rows<T: Sync, U: Send>(
+    x: &[T],
+    n: usize,
+    out: &mut [U],
+    per_row: usize,
+    row: impl Fn(&[T], &mut [U]) + Sync,
+) {
+    let task = if x.len() < PARALLEL_FROM { 0 } else { (TASK / n).max(1) * per_row };
+    parallel::pieces(out, task, &|first, out| {
+        x[first / per_row * n..].chunks(n).zip(out.chunks_mut(per_row)).for_each(|(x, out)| row(x, out));
+    });
+}
+
+/// `tf.sort`: each row of `n` elements of `x`, sorted, to `out`.
+pub fn sort<T: Ordered>(x: &[T], n: usize, direction: Direction, out: &mut [T]) {
+    assert_eq!(x.len(), out.len(), "elements and results");
+    if n == 0 {
+        return;
+    }
+    by_rows(x, n, out, n, |x, out| {
+        out.copy_from_slice(x);
+        out.sort_by(|&a, &b| direction.order(a, b));
+    });
+}
+
+/// `tf.argsort`: the places from which each row's sorted elements come. Always stable.
+pub fn argsort<T: Ordered, I: Place>(x: &[T], n: usize, direction: Direction, out: &mut [I]) {
+    assert_eq!(x.len(), out.len(), "elements and results");
+    if n == 0 {
+        return;
+    }
+    by_rows(x, n, out, n, |x, out| {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = I::of(i);
+        }
+        out.sort_by(|a, b| direction.order(x[a.place()], x[b.place()]));
+    });
+}
+
+/// An index type that results are written in and read back from.
+pub trait Place: ArgIndex {
+    /// The position that `of` made this from.
+    fn place(self) -> usize;
+}
+
+macro_rules! place {
+    ($($t:ty)*) => {$(
+        impl Place for $t {
+            #[inline(always)]
+            fn place(self) -> usize {
+                self as usize
+            }
+        }
+    )*};
+}
+
+place!(i16 u16 i32 i64);
+
+/// More of a row was asked for than it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooFew {
+    /// What was asked for.
+    pub k: usize,
+    /// What there is.
+    pub n: usize,
+}
+
+/// `tf.math.top_k`: the `k` greatest of each row, greatest first, and their places; of equals the first.
+pub fn top_k<T: Ordered, I: Place>(
+    x: &[T],
+    n: usize,
+    k: usize,
+    values: &mut [T],
+    places: &mut [I],
+) -> Result<(), TooFew> {
+    if k > n {
+        return Err(TooFew { k, n });
+    }
+    if k == 0 || x.is_empty() {
+        return Ok(());
+    }
+    assert_eq!(x.len() / n * k, values.len(), "values");
+    assert_eq!(values.len(), places.len(), "places");
+    by_rows(x, n, places, k, |x, places| {
+        if k == 1 {
+            let better = |best: usize, i: usize| if x[best].order(x[i]).is_lt() { i } else { best };
+            places[0] = I::of((1..n).fold(0, better));
+            return;
+        }
+        let mut scratch = Scratch::take();
+        let all = scratch.slice::<u32>(n);
+        for (i, place) in all.iter_mut().enumerate() {
+            *place = i as u32;
+        }
+        let order = |&a: &u32, &b: &u32| x[b as usize].order(x[a as usize]).then(a.cmp(&b));
+        if k < n {
+            all.select_nth_unstable_by(k - 1, order);
+        }
+        all[..k].sort_unstable_by(order);
+        for (place, &i) in places.iter_mut().zip(&*all) {
+            *place = I::of(i as usize);
+        }
+    });
+    for ((x, values), places) in x.chunks(n).zip(values.chunks_mut(k)).zip(places.chunks(k)) {
+        for (value, place) in values.iter_mut().zip(places) {
+            *value = x[place.place()];
+        }
+    }
+    Ok(())
+}
+
+/// Which of equal elements a search stops at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Before the first that is not less: `LowerBound`.
+    Left,
+    /// After the last that is not greater: `UpperBound`.
+    Right,
+}
+
+/// `tf.searchsorted`: for each of the `m` values of a row, its place among the row's `n` sorted elements.
+pub fn searchsorted<T: Ordered, I: Place>(
+    sorted: &[T],
+    n: usize,
+    values: &[T],
+    m: usize,
+    side: Side,
+    out: &mut [I],
+) {
+    assert_eq!(values.len(), out.len(), "values and results");
+    if m == 0 {
+        return;
+    }
+    for (row, (values, out)) in values.chunks(m).zip(out.chunks_mut(m)).enumerate() {
+        let sorted = &sorted[row * n..][..n];
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = I::of(match side {
+                Side::Left => bound(sorted, |x| x.below(value)),
+                Side::Right => bound(sorted, |x| !value.below(x)),
+            });
+        }
+    }
+}
+
+/// How many elements come before: halving from the middle as C++ does, so that rows that are not sorted
+/// (or hold NaN) give TensorFlow's answer too.
+fn bound<T: Copy>(sorted: &[T], before: impl Fn(T) -> bool) -> usize {
+    let (mut first, mut left) = (0, sorted.len());
+    while left > 0 {
+        let half = left / 2;
+        if before(sorted[first + half]) {
+            first += half + 1;
+            left -= half + 1;
+        } else {
+            left = half;
+        }
+    }
+    first
+}
+
+/// The distinct elements of a vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unique<T, I> {
+    /// Each distinct element once, in the order of first occurrence.
+    pub values: Vec<T>,
+    /// For each element its place among `values`.
+    pub places: Vec<I>,
+    /// How often each of `values` occurs.
+    pub counts: Vec<I>,
+}
+
+/// `tf.unique_with_counts` (and `tf.unique`). Every NaN is distinct; -0.0 equals 0.0.
+pub fn unique<T: Ordered, I: Place>(x: &[T]) -> Unique<T, I> {
+    let mut known = FxHashMap::default();
+    let (mut values, mut counts) = (Vec::new(), Vec::<usize>::new());
+    let places = x.iter().map(|&x| {
+        let mut new = || {
+            values.push(x);
+            counts.push(0);
+            values.len() - 1
+        };
+        let place = match x.identity() {
+            Some(bits) => *known.entry(bits).or_insert_with(new),
+            None => new(),
+        };
+        counts[place] += 1;
+        I::of(place)
+    });
+    let places = places.collect();
+    Unique { values, places, counts: counts.into_iter().map(I::of).collect() }
+}
+
+/// `tf.math.in_top_k`: for each row of `n` predictions, whether fewer than `k` exceed the target's, as a
+/// truth byte. False where the target is outside the row, or the target's prediction or one met before `k`
+/// greater ones is not finite: there TensorFlow says that it cannot tell.
+pub fn in_top_k<I: Copy + Into<i64>>(predictions: &[f32], n: usize, targets: &[I], k: i64, out: &mut [u8]) {
+    assert_eq!(targets.len(), out.len(), "targets and results");
+    assert_eq!(predictions.len(), n * targets.len(), "predictions");
+    for (row, (&target, out)) in targets.iter().zip(out).enumerate() {
+        let row = &predictions[row * n..][..n];
+        let target = usize::try_from(target.into()).ok().and_then(|t| row.get(t));
+        *out = u8::from(target.is_some_and(|&target| {
+            let mut greater = 0;
+            for &x in row {
+                if !x.is_finite() || !target.is_finite() {
+                    return false;
+                }
+                if x > target {
+                    greater += 1;
+                    if greater > k {
+                        return false;
+                    }
+                }
+            }
+            greater < k
+        }));
+    }
+}
