@@ -51,6 +51,7 @@ table! {
         logical_not::LOGICAL_NOT,
         logical_or::LOGICAL_OR,
         logical_xor::LOGICAL_XOR,
+        matmul::MATMUL,
         maximum::MAXIMUM,
         minimum::MINIMUM,
         multiply::MULTIPLY,
