@@ -19,6 +19,7 @@ macro_rules! binary {
 
 mod args;
 mod elementwise;
+
 mod run;
 
 pub use args::Args;
@@ -45,7 +46,7 @@ pub fn table() -> BTreeMap<&'static str, Call> {
 }
 
 /// Recorded cases of existing functions that do not pass, each with the reason. The suite checks that each still fails.
-pub const EXCUSED: &[(&str, &str)] = &[];
+pub const EXCUSED: &[(&str, &str)] = &[("math_abs/8", "there are no complex numbers yet")];
 
 /// Why the case may fail, if it may.
 pub fn excuse(id: &str) -> Option<&'static str> {

@@ -4,7 +4,6 @@ use super::kernel::Kernel;
 use super::transpose::Square;
 use bytemuck::Pod;
 use half::{bf16, f16};
-use std::ops::{AddAssign, Div};
 
 /// A floating-point type that matrices are stored in.
 pub trait Element: Pod + Send + Sync {
@@ -22,7 +21,7 @@ pub trait Element: Pod + Send + Sync {
 }
 
 /// A type that products are computed in: `f32` or `f64`.
-pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt::Debug {
+pub trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Debug {
     /// Positive zero.
     const ZERO: Self;
     /// One.
@@ -33,8 +32,6 @@ pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt:
     fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
     /// The transposing copy of the level in use, with the side of its square.
     fn square() -> (usize, Square<Self>);
-    /// The number nearest to a count.
-    fn from_count(count: usize) -> Self;
     /// `self * x + y` rounded once.
     fn fma(self, x: Self, y: Self) -> Self;
 }
@@ -68,10 +65,6 @@ macro_rules! real {
             }
             fn square() -> (usize, Square<$type>) {
                 super::transpose::$square()
-            }
-            #[inline(always)]
-            fn from_count(count: usize) -> $type {
-                count as $type
             }
             #[inline(always)]
             fn fma(self, x: $type, y: $type) -> $type {

@@ -13,7 +13,7 @@ mod operand;
 mod output;
 mod simd;
 #[cfg(test)]
-pub(crate) mod tests;
+pub mod tests;
 mod transpose;
 
 pub use element::Element;
