@@ -10,6 +10,7 @@ pub mod gemm;
 pub mod math;
 pub mod parallel;
 pub mod philox;
+pub mod pool;
 pub mod reduce;
 pub mod scan;
 pub mod scratch;

@@ -9,5 +9,5 @@ pub(crate) mod plan;
 
 #[allow(unused_imports, reason = "the op table's files name the kernels by this path")]
 pub(crate) use tenfold_kernels::{
-    clones, conv, gemm, math, philox, reduce, scan, scratch, segment, sort, window,
+    clones, conv, gemm, math, philox, pool, reduce, scan, scratch, segment, sort, window,
 };

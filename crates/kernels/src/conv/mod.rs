@@ -8,7 +8,7 @@
 mod depthwise;
 mod patches;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::gemm::{Element, Epilogue, Product, Rows, matrix};
 use super::window::{Axis, Window, product};

@@ -8,7 +8,7 @@ use crate::gemm::{GemmShape, Real, gemm};
 use half::{bf16, f16};
 
 /// Every pair of a window and an input position it reaches: (window, tap, position), as indices into one image.
-fn reached(window: &Window) -> Vec<(usize, usize, usize)> {
+pub(crate) fn reached(window: &Window) -> Vec<(usize, usize, usize)> {
     let mut pairs = Vec::new();
     let index =
         |at: usize, sizes: [usize; 3]| [at / sizes[2] / sizes[1], at / sizes[2] % sizes[1], at % sizes[2]];
@@ -52,7 +52,7 @@ fn close<S: Element<Acc = T>, T: Into<f64>>(found: &[S], exact: &[Exact], bits: 
 }
 
 /// Runs `job` at every level with one and with two threads, and returns the result, which must always be the same.
-fn always<S: Element>(len: usize, job: impl Fn(&mut [S]) + Sync) -> Vec<S> {
+pub(crate) fn always<S: Element>(len: usize, job: impl Fn(&mut [S]) + Sync) -> Vec<S> {
     let mut results: Vec<Vec<S>> = Vec::new();
     at_each_level(|_| {
         for threads in [1, 2] {
@@ -98,7 +98,7 @@ fn check<S: Element<Acc = T>, T: Real + From<f32> + Into<f64>>(
     close(&always(ws, |dw: &mut [S]| conv_filter_grad(shape, &x, &dy, dw)), &dw, bits, &what);
 }
 
-fn random_window(numbers: &mut Numbers) -> Window {
+pub(crate) fn random_window(numbers: &mut Numbers) -> Window {
     loop {
         let rank = numbers.pick(&[1, 2, 2, 2, 3]);
         let most = [0, 40, 11, 5][rank];

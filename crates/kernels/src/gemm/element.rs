@@ -4,6 +4,7 @@ use super::kernel::Kernel;
 use super::transpose::Square;
 use bytemuck::Pod;
 use half::{bf16, f16};
+use std::ops::{AddAssign, Div};
 
 /// A floating-point type that matrices are stored in.
 pub trait Element: Pod + Send + Sync {
@@ -21,7 +22,7 @@ pub trait Element: Pod + Send + Sync {
 }
 
 /// A type that products are computed in: `f32` or `f64`.
-pub trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Debug {
+pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt::Debug {
     /// Positive zero.
     const ZERO: Self;
     /// One.
@@ -32,6 +33,8 @@ pub trait Real: Element<Acc = Self> + std::ops::AddAssign + std::fmt::Debug {
     fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
     /// The transposing copy of the level in use, with the side of its square.
     fn square() -> (usize, Square<Self>);
+    /// The number nearest to a count.
+    fn from_count(count: usize) -> Self;
     /// `self * x + y` rounded once.
     fn fma(self, x: Self, y: Self) -> Self;
 }
@@ -65,6 +68,10 @@ macro_rules! real {
             }
             fn square() -> (usize, Square<$type>) {
                 super::transpose::$square()
+            }
+            #[inline(always)]
+            fn from_count(count: usize) -> $type {
+                count as $type
             }
             #[inline(always)]
             fn fma(self, x: $type, y: $type) -> $type {

@@ -13,7 +13,7 @@ mod operand;
 mod output;
 mod simd;
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;
 mod transpose;
 
 pub use element::Element;

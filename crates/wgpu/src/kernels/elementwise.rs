@@ -146,8 +146,8 @@ fn kernel(group: &Group, plan: &Plan) -> Kernel {
             }
             _ => helpers.expression(step.expression, compute, &names),
         };
-        let rounded = step.form.rounded(&format!("({value})"));
-        let rounded = helpers.resolve(&rounded, "f32");
+        let _ = writeln!(body, "  let e{k} = {value};");
+        let rounded = helpers.resolve(&step.form.rounded(&format!("e{k}")), "f32");
         let _ = writeln!(body, "  let s{k} = {rounded};");
     }
     for (k, (step, _)) in group.results.iter().enumerate() {

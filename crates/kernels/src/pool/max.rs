@@ -1,0 +1,227 @@
+//! Max pooling: the largest element of each window, the place where it was found, and what flows back there.
+//!
+//! The first of equal elements wins, in row-major order of the window. A NaN is larger than every number, so that it is
+//! never lost, and the first one wins. A window that lies in the padding altogether gives the lowest finite number, has
+//! -1 as its place, and receives and gives no gradient.
+
+use super::{PoolShape, places};
+use crate::clones::clones;
+use crate::gemm::{Element, Real};
+use crate::scratch::Scratch;
+use crate::share::share_rows;
+use crate::window::Axis;
+use half::{bf16, f16};
+
+/// A type that has a maximum.
+pub trait Ordered: Copy + Send + Sync {
+    /// The maximum of nothing.
+    const LOWEST: Self;
+
+    /// Whether a later `self` takes the place of `best`.
+    fn beats(self, best: Self) -> bool;
+}
+
+macro_rules! ordered {
+    (integer $($type:ty)*) => {$(
+        impl Ordered for $type {
+            const LOWEST: $type = <$type>::MIN;
+
+            #[inline(always)]
+            fn beats(self, best: $type) -> bool {
+                self > best
+            }
+        }
+    )*};
+    (float $($type:ty)*) => {$(
+        impl Ordered for $type {
+            const LOWEST: $type = <$type>::MIN;
+
+            #[inline(always)]
+            fn beats(self, best: $type) -> bool {
+                self > best || (self.is_nan() && !best.is_nan())
+            }
+        }
+    )*};
+}
+ordered!(integer i8 i16 i32 i64 u8 u16 u32 u64);
+ordered!(float f16 bf16 f32 f64);
+
+/// `y`: the maximum of each window.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool<T: Ordered>(shape: &PoolShape, x: &[T], y: &mut [T]) {
+    shape.check(x.len(), y.len());
+    let axes = shape.window.axes();
+    let [deep, high, wide] = axes;
+    let image_len = shape.image_len();
+    share_rows(y, wide.count * shape.channels, shape.tasks(1), &|line, y| {
+        let (image, d, h) = PoolShape::line(line, deep.count, high.count);
+        max_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], y);
+    });
+}
+
+/// `y` and `argmax`: the maximum of each window, and its place in the flattened input.
+///
+/// The place of element (b, d, h, w, c) is TensorFlow's: `((d * H + h) * W + w) * C + c`, to which `include_batch` adds
+/// `b * D * H * W * C`.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool_with_argmax<T: Ordered>(
+    shape: &PoolShape,
+    include_batch: bool,
+    x: &[T],
+    y: &mut [T],
+    argmax: &mut [i64],
+) {
+    shape.check(x.len(), y.len());
+    max_pool(shape, x, y);
+    find_argmax(shape, include_batch, x, argmax);
+}
+
+/// The place of each window's maximum.
+fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argmax: &mut [i64]) {
+    shape.check(x.len(), argmax.len());
+    let axes = shape.window.axes();
+    let [deep, high, wide] = axes;
+    let image_len = shape.image_len();
+    share_rows(argmax, wide.count * shape.channels, shape.tasks(4), &|line, argmax| {
+        let (image, d, h) = PoolShape::line(line, deep.count, high.count);
+        argmax_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], argmax);
+        if include_batch {
+            for place in argmax.iter_mut().filter(|place| **place >= 0) {
+                *place += (image * image_len) as i64;
+            }
+        }
+    });
+}
+
+/// `dx`, the gradient of a max pooling for its input: each element of `dy` goes to the place of its window's maximum.
+/// Where windows overlap, the sums run over the windows in row-major order.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T], dx: &mut [T]) {
+    let mut scratch = Scratch::take();
+    let argmax = scratch.slice::<i64>(dy.len());
+    find_argmax(shape, false, x, argmax);
+    max_pool_grad_with_argmax(shape, false, argmax, dy, dx);
+}
+
+/// [`max_pool_grad`] from the places that [`max_pool_with_argmax`] found. A place outside a window's reach is ignored.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool_grad_with_argmax<T: Element>(
+    shape: &PoolShape,
+    include_batch: bool,
+    argmax: &[i64],
+    dy: &[T],
+    dx: &mut [T],
+) {
+    shape.check(dx.len(), dy.len());
+    assert_eq!(argmax.len(), dy.len(), "one place for each element of the output of a pooling");
+    let [deep, high, wide] = shape.window.axes();
+    let (from, to) = (wide.count * shape.channels, wide.extent * shape.channels);
+    share_rows(dx, to, shape.tasks(4), &|line, dx| {
+        let (image, d, h) = PoolShape::line(line, deep.extent, high.extent);
+        let mut scratch = Scratch::take();
+        let sums = scratch.slice::<T::Acc>(dx.len());
+        sums.fill(T::Acc::ZERO);
+        // Places on this line start here.
+        let line = if include_batch { line } else { line - image * deep.extent * high.extent };
+        let start = (line * to) as i64;
+        for (d, h) in PoolShape::lines_over(&deep, &high, d, h) {
+            let windows = ((image * deep.count + d) * high.count + h) * from;
+            for (&place, &dy) in argmax[windows..][..from].iter().zip(&dy[windows..][..from]) {
+                let at = usize::try_from(place.wrapping_sub(start)).unwrap_or(usize::MAX);
+                if let Some(sum) = sums.get_mut(at) {
+                    *sum += dy.widen();
+                }
+            }
+        }
+        for (dx, &sum) in dx.iter_mut().zip(&*sums) {
+            *dx = T::round(sum);
+        }
+    });
+}
+
+/// `ddy`, the gradient of [`max_pool_grad`] for its `dy`: what `ddx` has at the place of each window's maximum.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool_grad_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], ddx: &[T], ddy: &mut [T]) {
+    let mut scratch = Scratch::take();
+    let argmax = scratch.slice::<i64>(ddy.len());
+    find_argmax(shape, false, x, argmax);
+    max_pool_grad_grad_with_argmax(shape, false, argmax, ddx, ddy);
+}
+
+/// [`max_pool_grad_grad`] from the places that [`max_pool_with_argmax`] found. A place outside the input gives zero.
+///
+/// # Panics
+/// If a slice has another length than `shape` says.
+pub fn max_pool_grad_grad_with_argmax<T: Element>(
+    shape: &PoolShape,
+    include_batch: bool,
+    argmax: &[i64],
+    ddx: &[T],
+    ddy: &mut [T],
+) {
+    shape.check(ddx.len(), ddy.len());
+    assert_eq!(argmax.len(), ddy.len(), "one place for each element of the output of a pooling");
+    let image_len = shape.image_len();
+    let windows = shape.window.output.iter().product::<usize>() * shape.channels;
+    share_rows(ddy, windows.max(1), shape.tasks(1), &|image, ddy| {
+        let places = &argmax[image * windows..][..windows];
+        let from = if include_batch { ddx } else { &ddx[image * image_len..][..image_len] };
+        for (ddy, &place) in ddy.iter_mut().zip(places) {
+            let found = usize::try_from(place).ok().and_then(|at| from.get(at));
+            *ddy = found.copied().unwrap_or_else(|| T::round(T::Acc::ZERO));
+        }
+    });
+}
+
+clones! {
+    /// The maxima of one line of windows.
+    fn max_line[T: Ordered](axes: &[Axis; 3], channels: usize, d: usize, h: usize, x: &[T], y: &mut [T]) {
+        for (w, y) in y.chunks_exact_mut(channels).enumerate() {
+            let mut places = places(axes, channels, d, h, w);
+            match places.next() {
+                Some(place) => y.copy_from_slice(&x[place..][..channels]),
+                None => y.fill(T::LOWEST),
+            }
+            for place in places {
+                for (best, &x) in y.iter_mut().zip(&x[place..][..channels]) {
+                    *best = if x.beats(*best) { x } else { *best };
+                }
+            }
+        }
+    }
+}
+
+clones! {
+    /// The places of the maxima of one line of windows, within their image.
+    fn argmax_line[T: Ordered](
+        axes: &[Axis; 3],
+        channels: usize,
+        d: usize,
+        h: usize,
+        x: &[T],
+        argmax: &mut [i64],
+    ) {
+        for (w, argmax) in argmax.chunks_exact_mut(channels).enumerate() {
+            for (c, argmax) in argmax.iter_mut().enumerate() {
+                let mut best = None;
+                for place in places(axes, channels, d, h, w) {
+                    let x = x[place + c];
+                    if best.is_none_or(|(best, _)| x.beats(best)) {
+                        best = Some((x, place + c));
+                    }
+                }
+                *argmax = best.map_or(-1, |(_, place)| place as i64);
+            }
+        }
+    }
+}
