@@ -156,3 +156,65 @@ fn ranges_round_as_the_host_does() {
         assert_eq!(got, [-5_000_000_000, -1_000_000_000, 3_000_000_000]);
     }
 }
+
+#[test]
+fn random_numbers_are_philox_bit_for_bit() {
+    use super::random::{Draw, fill};
+    let Some(gpu) = testing::gpu() else { return };
+    // A counter that carries through all its words within the draw.
+    let stream = [0x1234u32, 0x5678, u32::MAX - 3, u32::MAX, u32::MAX, 7];
+    let block = |n: u64, counter: u128| {
+        let mut c =
+            (0..4).map(|i| (counter.wrapping_add(u128::from(n)) >> (32 * i)) as u32).collect::<Vec<_>>();
+        let mut k = [stream[0], stream[1]];
+        for _ in 0..10 {
+            let (a, b) = (u64::from(c[0]) * 0xD251_1F53, u64::from(c[2]) * 0xCD9E_8D57);
+            c = vec![(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
+            k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
+        }
+        c
+    };
+    let counter = (0..4).fold(0u128, |c, i| c | u128::from(stream[2 + i]) << (32 * i));
+    let n = 4 * 20 + 3;
+    let words: Vec<u32> = (0..21).flat_map(|i| block(i, counter)).collect();
+    let got: Vec<u32> =
+        run(gpu, |b| fill(b, Draw::Bits, moved(DType::U32), n), &[bytes(&stream)], n).unwrap();
+    assert_eq!(got, words[..n]);
+    let got: Vec<f32> =
+        run(gpu, |b| fill(b, Draw::Uniform, moved(DType::F32), n), &[bytes(&stream)], n).unwrap();
+    let unit = |w: &u32| f32::from_bits(0x3f80_0000 | w & 0x007f_ffff) - 1.0;
+    assert_eq!(got, words[..n].iter().map(unit).collect::<Vec<_>>());
+    let code = gpu.check_code("stateless_uniform_int", "low must be less than high");
+    let between = |low: i32, high: i32| {
+        let build = |b: &mut Builder<'_>| fill(b, Draw::Between(code), moved(DType::I32), n);
+        run::<i32>(gpu, build, &[bytes(&stream), bytes(&[low]), bytes(&[high])], n)
+    };
+    let want: Vec<i32> = words[..n].iter().map(|w| -5 + (w % 12) as i32).collect();
+    assert_eq!(between(-5, 7).unwrap(), want);
+    assert!(matches!(between(3, 3), Err(GpuError::Check { .. })));
+    let normal = |a: u32, b: u32| {
+        let u = f64::from(unit(&a).max(1e-7));
+        let angle = std::f64::consts::TAU * f64::from(unit(&b));
+        let radius = (-2.0 * u.ln()).sqrt();
+        [angle.sin() * radius, angle.cos() * radius]
+    };
+    let close = |got: &[f32], want: &[f64]| {
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(want) {
+            assert!((f64::from(*got) - want).abs() < 2e-6, "{got} is not {want}");
+        }
+    };
+    let got: Vec<f32> =
+        run(gpu, |b| fill(b, Draw::Normal, moved(DType::F32), n), &[bytes(&stream)], n).unwrap();
+    let want: Vec<f64> = words.chunks_exact(2).flat_map(|w| normal(w[0], w[1])).take(n).collect();
+    close(&got, &want);
+    // Every four truncated numbers have a region of 256 blocks, from which they take what is within two.
+    let got: Vec<f32> =
+        run(gpu, |b| fill(b, Draw::Truncated, moved(DType::F32), n), &[bytes(&stream)], n).unwrap();
+    let mut want = Vec::new();
+    for group in 0..n.div_ceil(4) as u64 {
+        let draws = (0..100).flat_map(|d| block(group * 256 + d, counter)).collect::<Vec<u32>>();
+        want.extend(draws.chunks_exact(2).flat_map(|w| normal(w[0], w[1])).filter(|v| v.abs() < 2.0).take(4));
+    }
+    close(&got, &want[..n]);
+}

@@ -45,3 +45,15 @@ fn operand_y(x: f32) -> f32 {
 fn operand_z(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) ^ P.v[0].w);
 }
+
+// A Philox counter, `high * 2^32 + low` blocks later.
+fn advance(c: vec4<u32>, low: u32, high: u32) -> vec4<u32> {
+  let x = c.x + low;
+  let carry = select(0u, 1u, x < low);
+  let y = c.y + high;
+  let over = select(0u, 1u, y < high);
+  let w = y + carry;
+  let up = over + select(0u, 1u, w < carry);
+  let z = c.z + up;
+  return vec4<u32>(x, w, z, c.w + select(0u, 1u, z < up));
+}

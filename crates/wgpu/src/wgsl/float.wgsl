@@ -658,3 +658,19 @@ fn squared_difference(x: f32, y: f32) -> f32 {
   let d = x - y;
   return d * d;
 }
+
+// A word's low 23 bits as the mantissa of a number in [1, 2), less one.
+fn unit(word: u32) -> f32 {
+  return bitcast<f32>(0x3f800000u | (word & 0x007fffffu)) - 1.0;
+}
+
+// Two standard normal numbers from two words (Box and Muller), the sine first, as TensorFlow orders them.
+fn box_muller(a: u32, b: u32) -> vec2<f32> {
+  let u = unit(a);
+  let v = unit(b);
+  let radius = sqrt(-2.0 * log(select(u, 1.0e-7, u < 1.0e-7)));
+  // 2 pi as two floats: the angle is rounded once.
+  let p = two_product(v, 6.28318548202514648);
+  let angle = p.x + (p.y + v * -1.74845553e-7);
+  return vec2<f32>(sin(angle) * radius, cos(angle) * radius);
+}
