@@ -12,6 +12,9 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::any::TypeId;
+
+use bytemuck::Pod;
 use smallvec::SmallVec;
 
 use super::scratch::Scratch;
@@ -75,43 +78,57 @@ impl Extents {
 ///
 /// # Panics
 /// If `x` or `out` has another length than `extents` says.
-pub fn reduce<O: Reduction<T>, T: Copy + Send + Sync>(extents: &Extents, x: &[T], out: &mut [T]) {
+pub fn reduce<O: Reduction<T>, T: Pod + Send + Sync>(extents: &Extents, x: &[T], out: &mut [T]) {
     assert_eq!(x.len(), extents.kept * extents.reduced, "elements to reduce");
     assert_eq!(out.len(), extents.kept, "results");
-    let count = extents.reduced;
-    let finish = move |acc| O::finish(acc, count);
+    let finish = |acc| O::finish(acc, extents.reduced);
     if out.is_empty() {
         return;
     }
-    if count == 0 {
+    if extents.reduced == 0 {
         out.fill(finish(O::Monoid::IDENTITY));
+    } else if passes(&extents.merged) == 0 {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = finish(O::lift(x));
+        }
+    } else if TypeId::of::<T>() == TypeId::of::<<O::Monoid as Monoid>::Acc>() {
+        // Accumulators are elements, so they lie where the results will.
+        accumulate::<O, T>(extents, x, bytemuck::cast_slice_mut(out));
+        for out in out {
+            *out = finish(bytemuck::cast(*out));
+        }
+    } else {
+        let mut scratch = Scratch::take();
+        let acc = scratch.slice(out.len());
+        accumulate::<O, T>(extents, x, acc);
+        for (out, &acc) in out.iter_mut().zip(&*acc) {
+            *out = finish(acc);
+        }
+    }
+}
+
+/// The joins of what belongs to each kept position, where there is something to reduce.
+fn accumulate<O: Reduction<T>, T: Pod + Send + Sync>(
+    extents: &Extents,
+    x: &[T],
+    acc: &mut [<O::Monoid as Monoid>::Acc],
+) {
+    let mut left = extents.merged.clone();
+    if passes(&left) == 1 {
+        pass::<O::Monoid, _>(&mut left, x, acc, O::lift);
         return;
     }
-    let mut left = extents.merged.clone();
-    match passes(&left) {
-        0 => {
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = finish(O::lift(x));
-            }
-        }
-        1 => pass::<O::Monoid, _, _>(&mut left, x, out, O::lift, finish),
-        _ => {
-            let (mut a, mut b) = (Scratch::take(), Scratch::take());
-            let (mut now, mut next) = (&mut a, &mut b);
-            let mut len = x.len() / inner_reduced(&left);
-            pass::<O::Monoid, _, _>(&mut left, x, now.slice(len), O::lift, |acc| acc);
-            while passes(&left) > 0 {
-                let from: &[_] = now.slice(len);
-                len /= inner_reduced(&left);
-                pass::<O::Monoid, _, _>(&mut left, from, next.slice(len), |acc| acc, |acc| acc);
-                (now, next) = (next, now);
-            }
-            let now: &[_] = now.slice(len);
-            for (out, &acc) in out.iter_mut().zip(now) {
-                *out = finish(acc);
-            }
-        }
+    let (mut a, mut b) = (Scratch::take(), Scratch::take());
+    let (mut now, mut next) = (&mut a, &mut b);
+    let mut len = x.len() / inner_reduced(&left);
+    pass::<O::Monoid, _>(&mut left, x, now.slice(len), O::lift);
+    while passes(&left) > 1 {
+        let from: &[_] = now.slice(len);
+        len /= inner_reduced(&left);
+        pass::<O::Monoid, _>(&mut left, from, next.slice(len), |acc| acc);
+        (now, next) = (next, now);
     }
+    pass::<O::Monoid, _>(&mut left, now.slice(len), acc, |acc| acc);
 }
 
 fn passes(extents: &[Extent]) -> usize {
@@ -124,20 +141,19 @@ fn inner_reduced(extents: &[Extent]) -> usize {
 }
 
 /// Reduces the rightmost reduced extent and takes it out of `extents`.
-fn pass<M: Monoid, X: Copy + Sync, Y: Send>(
+fn pass<M: Monoid, X: Copy + Sync>(
     extents: &mut SmallVec<[Extent; 4]>,
     x: &[X],
-    out: &mut [Y],
+    out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    finish: impl Fn(M::Acc) -> Y + Copy + Sync,
 ) {
     let Some(last) = extents.pop() else { return };
     if last.reduced {
-        rows::reduce::<M, X, Y>(x, last.size, out, lift, finish);
+        rows::reduce::<M, X>(x, last.size, out, lift);
         return;
     }
     let Some(reduced) = extents.pop() else { return };
-    columns::reduce::<M, X, Y>(x, reduced.size, last.size, out, lift, finish);
+    columns::reduce::<M, X>(x, reduced.size, last.size, out, lift);
     match extents.last_mut() {
         Some(outer) => outer.size *= last.size,
         None => extents.push(last),

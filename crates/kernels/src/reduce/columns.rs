@@ -18,34 +18,27 @@ const WIDE: usize = 64;
 /// Arrays of at most this many elements are folded column by column.
 const SMALL: usize = 128;
 
-/// `out[b, k] = finish(join over r of lift(x[b, r, k]))` for arrays of `rows` × `columns`, neither 0.
-pub(super) fn reduce<M: Monoid, X: Copy + Sync, Y: Send>(
+/// `out[b, k]` = join over r of lift(x[b, r, k]), for arrays of `rows` × `columns`, neither 0.
+pub(super) fn reduce<M: Monoid, X: Copy + Sync>(
     x: &[X],
     rows: usize,
     columns: usize,
-    out: &mut [Y],
+    out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    finish: impl Fn(M::Acc) -> Y + Copy + Sync,
 ) {
     let parallel = x.len() >= PARALLEL_FROM;
     let size = rows * columns;
-    let one = move |x: &[X], out: &mut [Y]| {
+    let one = move |x: &[X], out: &mut [M::Acc]| {
         if size <= SMALL {
             for (k, out) in out.iter_mut().enumerate() {
                 let column = x[k..].iter().step_by(columns);
-                *out = finish(column.fold(M::IDENTITY, |acc, &x| M::join(acc, lift(x))));
+                *out = column.fold(M::IDENTITY, |acc, &x| M::join(acc, lift(x)));
             }
         } else if columns < WIDE / 2 {
-            narrow::<M, X, Y>(x, columns, out, lift, finish, parallel);
+            narrow::<M, X>(x, columns, out, lift, parallel);
         } else {
-            let tile = |first: usize, out: &mut [Y]| {
-                let mut acc = [M::IDENTITY; TILE];
-                let acc = &mut acc[..out.len()];
-                let at = Part { stride: columns, first, rows };
-                tree::<M, X>(x, at, acc, lift, parallel);
-                for (out, &acc) in out.iter_mut().zip(&*acc) {
-                    *out = finish(acc);
-                }
+            let tile = |first: usize, out: &mut [M::Acc]| {
+                tree::<M, X>(x, Part { stride: columns, first, rows }, out, lift, parallel);
             };
             if parallel && size > TASK {
                 parallel::pieces(out, TILE, &tile);
@@ -61,12 +54,11 @@ pub(super) fn reduce<M: Monoid, X: Copy + Sync, Y: Send>(
 }
 
 /// Few columns: `m` rows at a time as one of `m · columns`, then the `m` groups halved to one.
-fn narrow<M: Monoid, X: Copy + Sync, Y: Send>(
+fn narrow<M: Monoid, X: Copy + Sync>(
     x: &[X],
     columns: usize,
-    out: &mut [Y],
+    out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    finish: impl Fn(M::Acc) -> Y,
     parallel: bool,
 ) {
     let mut m = 1;
@@ -87,9 +79,7 @@ fn narrow<M: Monoid, X: Copy + Sync, Y: Send>(
             acc[i] = M::join(acc[i], acc[i + m * columns]);
         }
     }
-    for (out, &acc) in out.iter_mut().zip(&*acc) {
-        *out = finish(acc);
-    }
+    out.copy_from_slice(&acc[..columns]);
 }
 
 /// Some columns of some rows: the columns from `first` on, as many as there are accumulators.

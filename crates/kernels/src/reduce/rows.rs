@@ -15,47 +15,39 @@ const CHUNK: usize = 4_096;
 /// Rows shorter than this are folded from the left.
 const SHORT: usize = 16;
 
-/// `out[r] = finish(join of lift(x) over row r)`, rows of `columns` elements, `columns` not 0.
-pub(super) fn reduce<M: Monoid, X: Copy + Sync, Y: Send>(
+/// `out[r]` = join of lift(x) over row r, rows of `columns` elements, `columns` not 0.
+pub(super) fn reduce<M: Monoid, X: Copy + Sync>(
     x: &[X],
     columns: usize,
-    out: &mut [Y],
+    out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    finish: impl Fn(M::Acc) -> Y + Copy + Sync,
 ) {
     let parallel = x.len() >= PARALLEL_FROM;
     let task = if parallel { (TASK / columns).max(1) } else { 0 };
     parallel::pieces(out, task, &|first, out| {
         let x = &x[first * columns..][..out.len() * columns];
         if columns <= CHUNK {
-            whole(PhantomData::<M>, x, columns, out, lift, finish);
+            chunks(PhantomData::<M>, x, columns, out, lift);
         } else {
             for (out, row) in out.iter_mut().zip(x.chunks_exact(columns)) {
-                *out = finish(tree::<M, X>(row, lift, parallel));
+                *out = tree::<M, X>(row, lift, parallel);
             }
         }
     });
 }
 
 clones! {
-    /// Rows of at most one chunk.
-    fn whole[
-        M: Monoid, X: Copy, Y, L: Fn(X) -> M::Acc + Copy, F: Fn(M::Acc) -> Y
-    ](_of: PhantomData<M>, x: &[X], columns: usize, out: &mut [Y], lift: L, finish: F) {
+    /// Rows of at most one chunk each.
+    fn chunks[M: Monoid, X: Copy, L: Fn(X) -> M::Acc + Copy](
+        _of: PhantomData<M>, x: &[X], columns: usize, out: &mut [M::Acc], lift: L,
+    ) {
         for (out, row) in out.iter_mut().zip(x.chunks_exact(columns)) {
-            *out = finish(if columns < SHORT {
+            *out = if columns < SHORT {
                 row.iter().fold(M::IDENTITY, |acc, &x| M::join(acc, lift(x)))
             } else {
-                leaf::<M, X>(row, lift)
-            });
+                lanes::<M, X>(row, lift)
+            };
         }
-    }
-}
-
-clones! {
-    /// One chunk of a long row.
-    fn chunk[M: Monoid, X: Copy, L: Fn(X) -> M::Acc](_of: PhantomData<M>, row: &[X], lift: L) -> M::Acc {
-        leaf::<M, X>(row, lift)
     }
 }
 
@@ -66,7 +58,9 @@ fn tree<M: Monoid, X: Copy + Sync>(
     parallel: bool,
 ) -> M::Acc {
     if row.len() <= CHUNK {
-        return chunk(PhantomData::<M>, row, lift);
+        let mut acc = [M::IDENTITY];
+        chunks(PhantomData::<M>, row, row.len(), &mut acc, lift);
+        return acc[0];
     }
     let (left, right) = row.split_at(row.len().div_ceil(CHUNK).next_power_of_two() / 2 * CHUNK);
     if parallel && row.len() > TASK {
@@ -81,7 +75,7 @@ fn tree<M: Monoid, X: Copy + Sync>(
 
 /// A leaf: lanes, then the lanes halved until one is left.
 #[inline(always)]
-fn leaf<M: Monoid, X: Copy>(row: &[X], lift: impl Fn(X) -> M::Acc) -> M::Acc {
+fn lanes<M: Monoid, X: Copy>(row: &[X], lift: impl Fn(X) -> M::Acc) -> M::Acc {
     let mut lanes = [M::IDENTITY; LANES];
     let (groups, rest) = row.as_chunks::<LANES>();
     for group in groups {

@@ -31,9 +31,9 @@ fn numbers(n: usize) -> Vec<i64> {
     (0..n as i64).map(|i| (i * 7919 + 13) % 23 - 11).collect()
 }
 
-fn run<O: Reduction<T>, T: Copy + Send + Sync + Default>(shape: &[usize], axes: &[usize], x: &[T]) -> Vec<T> {
+fn run<O: Reduction<T>, T: Pod + Send + Sync>(shape: &[usize], axes: &[usize], x: &[T]) -> Vec<T> {
     let extents = Extents::new(shape, axes);
-    let mut out = vec![T::default(); extents.kept()];
+    let mut out = vec![T::zeroed(); extents.kept()];
     reduce::<O, T>(&extents, x, &mut out);
     out
 }
