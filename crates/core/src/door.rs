@@ -3,6 +3,7 @@
 //! Check the signature, infer the result, then run it or record it, then tell the tapes. Shapes are decided here only.
 
 use crate::device::{Device, Outputs};
+use crate::dim::Dim;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
 use crate::op::{Attrs, Fault, Infer, OpDef};
 use crate::shape::Meta;
@@ -172,4 +173,17 @@ pub(crate) fn assign_variable(v: &Variable, value: &Tensor) -> Result<()> {
     }
     v.poke(value.alias());
     Ok(())
+}
+
+/// The stream at a generator's state, which moves past a draw of `elements` elements: a node while tracing, else now.
+#[track_caller]
+pub(crate) fn rng_read_and_skip(state: &Variable, elements: Dim) -> Result<Tensor> {
+    let (at, backward) = here();
+    if trace::is_tracing() {
+        return trace::rng_read_and_skip(state, elements, at, backward);
+    }
+    match elements.size() {
+        Some(n) => crate::random::eager_stream(state, n),
+        None => Err(Error::internal("random", "a symbolic size outside a trace").at(at)),
+    }
 }

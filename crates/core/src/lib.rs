@@ -15,6 +15,8 @@ pub mod error;
 pub mod graph;
 pub mod op;
 pub mod ops;
+pub mod optimizers;
+pub mod random;
 pub mod shape;
 mod tape;
 mod tensor;

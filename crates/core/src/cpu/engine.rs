@@ -17,10 +17,15 @@ pub(crate) fn run(
     _inputs: &[&Tensor],
     attrs: &Attrs,
     _outs: &Metas,
-    _variables: &[Variable],
+    variables: &[Variable],
 ) -> Result<Outputs> {
     if *op == ops::CONSTANT {
         return Ok(SmallVec::from_elem(attrs.tensor("value").clone(), 1));
+    }
+    if *op == ops::RNG_READ_AND_SKIP {
+        let state = &variables[attrs.int("slot") as usize];
+        let stream = crate::random::read_and_skip(state, attrs.shape("elements").num_elements())?;
+        return Ok(SmallVec::from_elem(stream, 1));
     }
     Err(Error::internal(op.name, "not callable outside a graph"))
 }

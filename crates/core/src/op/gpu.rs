@@ -73,6 +73,7 @@ pub enum GpuKernel {
     StatelessNormal,
     StatelessTruncatedNormal,
     StatelessUniformInt,
+    StatelessUniformFullInt,
     Range,
     /// `sum_to_shape`: the reverse of broadcasting.
     SumTo,

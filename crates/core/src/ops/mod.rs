@@ -5,6 +5,8 @@
 
 use crate::op::OpDef;
 
+pub(crate) use stateless_key_counter::{stream_of, words_of};
+
 /// A dimension that only the run decides: a trace gives each such dimension a symbol of its own.
 pub(crate) const RUN_TIME_DIM: &str = "?";
 
@@ -68,6 +70,13 @@ table! {
         sqrt::SQRT,
         square::SQUARE,
         stop_gradient::STOP_GRADIENT,
+        rng_read_and_skip::RNG_READ_AND_SKIP,
+        stateless_key_counter::STATELESS_KEY_COUNTER,
+        stateless_normal::STATELESS_NORMAL,
+        stateless_truncated_normal::STATELESS_TRUNCATED_NORMAL,
+        stateless_uniform::STATELESS_UNIFORM,
+        stateless_uniform_full_int::STATELESS_UNIFORM_FULL_INT,
+        stateless_uniform_int::STATELESS_UNIFORM_INT,
         subtract::SUBTRACT,
         sum_to_shape::SUM_TO_SHAPE,
         tanh::TANH,

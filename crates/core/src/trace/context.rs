@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Place, Result};
 use crate::graph::{Graph, Node, Value, VariableInfo};
 use crate::op::{Attrs, Metas, OpDef};
 use crate::ops;
-use crate::shape::Meta;
+use crate::shape::{Meta, Shape};
 use crate::tensor::{Repr, Symbol, Tensor};
 use crate::variable::Variable;
 use rustc_hash::FxHashMap;
@@ -286,7 +286,7 @@ fn append(
     outs.into_iter().enumerate().map(symbol).collect()
 }
 
-fn slot(state: &mut State, v: &Variable) -> Result<i64> {
+fn slot(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
     if v.device() != state.device {
         let text =
             format!("the variable `{}` is on {}, the graph runs on {}", v.name(), v.device(), state.device);
@@ -304,8 +304,10 @@ fn slot(state: &mut State, v: &Variable) -> Result<i64> {
 /// A read of `v` as a node.
 pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<Tensor> {
     with_top(|state| {
-        let attrs =
-            Attrs::new().with("slot", slot(state, v)?).with("dtype", v.dtype()).with("shape", v.shape());
+        let attrs = Attrs::new()
+            .with("slot", slot(state, v, false)?)
+            .with("dtype", v.dtype())
+            .with("shape", v.shape());
         let outs = SmallVec::from_elem(v.meta().clone(), 1);
         Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
     })
@@ -315,10 +317,22 @@ pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<T
 /// A write of `v` as a node.
 pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward: bool) -> Result<()> {
     with_top(|state| {
-        let attrs = Attrs::new().with("slot", slot(state, v)?);
+        let attrs = Attrs::new().with("slot", slot(state, v, false)?);
         let operands = SmallVec::from_elem(operand(state, value)?, 1);
         append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
         Ok(())
+    })
+    .map_err(|e| e.at(at))
+}
+
+/// A draw from a generator's state as a node.
+pub(crate) fn rng_read_and_skip(v: &Variable, elements: Dim, at: Place, backward: bool) -> Result<Tensor> {
+    with_top(|state| {
+        let attrs =
+            Attrs::new().with("slot", slot(state, v, true)?).with("elements", Shape::from([elements]));
+        let out = Meta::new(v.dtype(), v.shape());
+        let outs = SmallVec::from_elem(out, 1);
+        Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
     })
     .map_err(|e| e.at(at))
 }

@@ -6,5 +6,6 @@ mod tests;
 
 pub use context::init_scope;
 pub(crate) use context::{
-    Traced, assign_variable, device_of, is_tracing, read_variable, record, trace, with_scope,
+    Traced, assign_variable, device_of, is_tracing, read_variable, record, rng_read_and_skip, trace,
+    with_scope,
 };

@@ -53,3 +53,29 @@ fn a_leaked_symbol_says_so() {
     assert!(leaked.try_add(1.0).unwrap_err().to_string().contains("outside the function"));
     assert!(leaked.to_vec::<f32>().unwrap_err().to_string().contains("symbolic"));
 }
+
+#[test]
+fn a_graph_draws_what_eager_draws() {
+    use crate::random::Generator;
+    let draw =
+        |g: &Generator, n: crate::Dim| vec![g.normal([n]), g.uniform([n, 2usize.into()]), g.normal([n])];
+    let (eager, traced) = (Generator::from_seed(11), Generator::from_seed(11));
+    let n = Dim::symbol("n");
+    let made = trace(
+        "draws",
+        Device::cpu(),
+        &[("x".into(), Meta::new(DType::F32, [n]))],
+        |_| Ok(draw(&traced, n)),
+        Vec::clone,
+    )
+    .unwrap();
+    let bits = |t: &tf::Tensor| t.to_vec::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    for size in [3usize, 3, 5] {
+        let graph = made.graph.bind(&[&Meta::new(DType::F32, [size])]).unwrap();
+        let graph = crate::graph::passes::optimise(&graph).unwrap();
+        let run = Device::cpu().backend().compile(&graph).unwrap();
+        let got = run.run(&[tf::zeros([size])], &made.variables).unwrap();
+        let want = draw(&eager, size.into());
+        assert_eq!(got.iter().map(bits).collect::<Vec<_>>(), want.iter().map(bits).collect::<Vec<_>>());
+    }
+}
