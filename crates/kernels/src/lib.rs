@@ -11,6 +11,8 @@ pub mod math;
 pub mod parallel;
 pub mod philox;
 pub mod pool;
+#[cfg(test)]
+mod recorded;
 pub mod reduce;
 pub mod scan;
 pub mod scratch;
