@@ -31,8 +31,8 @@ pub use ops::*;
 pub use shape::{Meta, Shape};
 pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected, custom_gradient, jvp, try_jvp};
 pub use tensor::{
-    AsOperand, Literal, Operand, Scalar, Tensor, Values, constant, constant_f64, try_constant,
-    try_constant_f64,
+    AsOperand, Axes, Literal, NewShape, Operand, Parts, Scalar, SliceItem, Slices, Tensor, Values, constant,
+    constant_f64, try_constant, try_constant_f64,
 };
 pub use trace::init_scope;
 pub use variable::Variable;

@@ -18,6 +18,7 @@ macro_rules! binary {
 }
 
 mod args;
+mod array;
 mod elementwise;
 
 mod run;
@@ -37,7 +38,7 @@ pub type Row = (&'static str, Call);
 
 /// The table: every TensorFlow function that the recordings call and Tenfold has.
 pub fn table() -> BTreeMap<&'static str, Call> {
-    let parts: [&[Row]; 1] = [elementwise::ROWS];
+    let parts: [&[Row]; 2] = [array::ROWS, elementwise::ROWS];
     let mut table = BTreeMap::new();
     for (name, call) in parts.into_iter().flatten() {
         assert!(table.insert(*name, *call).is_none(), "{name} has two rows");

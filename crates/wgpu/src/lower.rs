@@ -173,6 +173,11 @@ impl Call<'_> {
     fn reduce(&self, b: &mut Builder<'_>, kind: ReduceKind) -> Result<(), Refusal> {
         let op = match kind {
             ReduceKind::Sum => reduce::Op::Sum,
+            ReduceKind::Mean => {
+                let (shape, axes) = (self.shape(0), self.axes());
+                let n: usize = axes.iter().map(|a| shape[*a]).product();
+                reduce::Op::Mean(u32::try_from(n).unwrap_or(u32::MAX))
+            }
             ReduceKind::Prod => reduce::Op::Prod,
             ReduceKind::Max => reduce::Op::Max,
             ReduceKind::Min => reduce::Op::Min,

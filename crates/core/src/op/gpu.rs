@@ -28,6 +28,8 @@ pub enum Gpu {
 #[allow(missing_docs, reason = "the names say it")]
 pub enum ReduceKind {
     Sum,
+    /// The sum over how many there are.
+    Mean,
     Prod,
     Max,
     Min,

@@ -47,6 +47,10 @@ impl<'a> Backward<'a> {
     pub fn output(&self, i: usize) -> &'a Tensor {
         &self.outputs[i]
     }
+    /// How many outputs there are.
+    pub fn outputs(&self) -> usize {
+        self.outputs.len()
+    }
     /// The cotangent of the first output; zeros if it is not connected.
     pub fn dy(&self) -> Tensor {
         self.dy_at(0)

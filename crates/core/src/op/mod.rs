@@ -5,6 +5,7 @@
 //! lacks a face says so in a sentence that the user will read.
 
 mod attr;
+mod copies;
 mod cpu;
 mod gpu;
 mod grad;
@@ -20,6 +21,7 @@ pub use infer::{Fault, Infer, Metas, rule};
 pub use sample::{Data, Outcome, Sample, bools, err, floats, ints, ok};
 pub use sig::{AttrKind, Class, Input, Sig};
 
+pub(crate) use copies::{Steps, sizes, steps, steps_of};
 #[allow(unused_imports, reason = "the table's comparisons use it through a macro")]
 pub(crate) use cpu::Truth;
 pub(crate) use cpu::{Lane, block, block_out, blocks};

@@ -1,16 +1,20 @@
 //! The tensor: one plain type for every dtype, rank and device.
 
 mod arrays;
+mod axes;
 mod display;
 mod faces;
 mod literal;
 mod operand;
 mod operators;
+mod slices;
 
+pub use axes::{Axes, NewShape, Parts};
 pub(crate) use faces::{faces, free_faces};
 pub use literal::{Literal, Values, constant, constant_f64, try_constant, try_constant_f64};
 pub(crate) use operand::operands;
 pub use operand::{AsOperand, Operand, Scalar};
+pub use slices::{SliceItem, Slices};
 
 use crate::buffer::{Buffer, Storage};
 use crate::device::{Device, RemoteBuffer};

@@ -21,6 +21,8 @@ const TREE_SEGMENT: usize = 1 << 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Sum,
+    /// The sum over this many elements.
+    Mean(u32),
     Prod,
     Max,
     Min,
@@ -46,7 +48,7 @@ fn monoid(op: Op, form: Form) -> Monoid {
         None => form.literal(if low { f64::NEG_INFINITY } else { f64::INFINITY }),
     };
     let (acc, zero, combine) = match op {
-        Op::Sum => (ty, format!("{ty}(0)"), "a + b".to_string()),
+        Op::Sum | Op::Mean(_) => (ty, format!("{ty}(0)"), "a + b".to_string()),
         Op::Prod => (ty, format!("{ty}(1)"), "a * b".into()),
         Op::Max => (ty, extreme(true), helpers.resolve("max(a, b)", ty)),
         Op::Min => (ty, extreme(false), helpers.resolve("min(a, b)", ty)),
@@ -113,6 +115,9 @@ impl Stage {
         let value = match op {
             Op::ArgMax | Op::ArgMin => format!("{}(r.i)", output.compute),
             Op::All | Op::Any => "(r != 0u)".into(),
+            // An integer mean of nothing is 0.
+            Op::Mean(n) if input.dtype.is_int() => format!("(r / {}({}u))", input.compute, n.max(1)),
+            Op::Mean(n) => format!("(r / {}({n}u))", input.compute),
             _ => "r".into(),
         };
         let stored = if self.last { helpers.resolve(&output.store(&value), "f32") } else { "r".to_string() };

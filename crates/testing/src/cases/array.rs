@@ -1,0 +1,147 @@
+//! Functions that move, reduce, sort and look up elements.
+
+use super::{Args, Row};
+use crate::fixtures::number;
+use serde_json::Value;
+use tenfold_core as tf;
+use tenfold_core::{Axes, DType, PadMode, SliceItem, Tensor};
+
+/// The attribute `axis` as axes; all if it was not given.
+fn axes(a: &Args<'_>) -> Axes {
+    if a.has("axis") { a.ints("axis").into() } else { (..).into() }
+}
+
+fn perm(a: &Args<'_>) -> Axes {
+    if a.has("perm") { a.ints("perm").into() } else { (..).into() }
+}
+
+fn axis(a: &Args<'_>, default: i64) -> i64 {
+    a.int_or("axis", default)
+}
+
+/// A row for a reduction.
+macro_rules! reduction {
+    ($name:literal, $f:ident) => {
+        ($name, |a| vec![tf::$f(a.first(), axes(a), a.flag("keepdims"))])
+    };
+}
+
+/// A row for a scan.
+macro_rules! scan {
+    ($name:literal, $f:ident) => {
+        ($name, |a| vec![tf::$f(a.first(), axis(a, 0), a.flag("exclusive"), a.flag("reverse"))])
+    };
+}
+
+fn spec(a: &Args<'_>) -> Vec<SliceItem> {
+    let item = |v: &Value| {
+        let at = |i: usize| v.get(i).and_then(Value::as_i64);
+        match v.get(0).and_then(Value::as_str) {
+            Some("index") => SliceItem::Index(at(1).unwrap_or_default()),
+            Some("slice") => SliceItem::Range { begin: at(1), end: at(2), step: at(3).unwrap_or(1) },
+            Some("newaxis") => SliceItem::NewAxis,
+            _ => SliceItem::Ellipsis,
+        }
+    };
+    a.attr("spec").and_then(Value::as_array).map(|list| list.iter().map(item).collect()).unwrap_or_default()
+}
+
+fn strided(a: &Args<'_>) -> Vec<Tensor> {
+    let ints = |name: &str| a.ints(name);
+    let mask = |name: &str| a.int_or(name, 0);
+    let attrs = tf::op::Attrs::new()
+        .with("begin", ints("begin"))
+        .with("end", ints("end"))
+        .with("strides", ints("strides"))
+        .with("begin_mask", mask("begin_mask"))
+        .with("end_mask", mask("end_mask"))
+        .with("ellipsis_mask", mask("ellipsis_mask"))
+        .with("new_axis_mask", mask("new_axis_mask"))
+        .with("shrink_axis_mask", mask("shrink_axis_mask"));
+    match tf::door::try_apply(&tf::ops::STRIDED_SLICE, &[a.first()], attrs) {
+        Ok(y) => y.into_vec(),
+        Err(error) => tf::error::raise(error),
+    }
+}
+
+fn pad(a: &Args<'_>) -> Vec<Tensor> {
+    let paddings: Vec<[usize; 2]> = a.pairs("paddings").iter().map(|p| p.map(|n| n as usize)).collect();
+    let mode = match a.text_or("mode", "CONSTANT") {
+        "REFLECT" => PadMode::Reflect,
+        "SYMMETRIC" => PadMode::Symmetric,
+        _ => PadMode::Constant(a.float_or("constant_values", 0.0)),
+    };
+    vec![a.first().pad_with(&paddings, mode)]
+}
+
+fn split(a: &Args<'_>) -> Vec<Tensor> {
+    match a.attr("num_or_size_splits") {
+        Some(Value::Array(_)) => a.first().split(a.ints("num_or_size_splits"), axis(a, 0)),
+        _ => a.first().split(a.int("num_or_size_splits"), axis(a, 0)),
+    }
+}
+
+fn one_hot(a: &Args<'_>) -> Vec<Tensor> {
+    let depth = a.int("depth") as usize;
+    let (on, off) = (a.float_or("on_value", 1.0), a.float_or("off_value", 0.0));
+    let dtype = a.dtype_or("dtype", DType::F32);
+    vec![a.first().one_hot_with(depth, on, off, axis(a, -1), dtype)]
+}
+
+fn range(a: &Args<'_>) -> Vec<Tensor> {
+    let bound = |name: &str, or: f64| a.attr(name).and_then(number).unwrap_or(or);
+    let whole = a.attr("start").is_some_and(|v| v.is_i64());
+    let (start, limit, delta) = (bound("start", 0.0), bound("limit", 0.0), bound("delta", 1.0));
+    match whole {
+        true => vec![tf::range(start as i32, limit as i32, delta as i32)],
+        false => vec![tf::range(start, limit, delta)],
+    }
+}
+
+fn output_type(a: &Args<'_>) -> DType {
+    a.dtype_or("output_type", DType::I64)
+}
+
+/// Rows of this family.
+pub(super) const ROWS: &[Row] = &[
+    ("tf.reshape", |a| vec![a.first().reshape(a.ints("shape"))]),
+    ("tf.expand_dims", |a| vec![a.first().expand_dims(axis(a, 0))]),
+    ("tf.squeeze", |a| vec![a.first().squeeze(axes(a))]),
+    ("tf.transpose", |a| vec![a.first().transpose(perm(a))]),
+    reduction!("tf.math.reduce_sum", reduce_sum),
+    reduction!("tf.math.reduce_mean", reduce_mean),
+    reduction!("tf.math.reduce_max", reduce_max),
+    reduction!("tf.math.reduce_min", reduce_min),
+    reduction!("tf.math.reduce_prod", reduce_prod),
+    reduction!("tf.math.reduce_all", reduce_all),
+    reduction!("tf.math.reduce_any", reduce_any),
+    scan!("tf.math.cumsum", cumsum),
+    scan!("tf.math.cumprod", cumprod),
+    ("tf.math.argmax", |a| vec![a.first().argmax_as(axis(a, 0), output_type(a))]),
+    ("tf.math.argmin", |a| vec![a.first().argmin_as(axis(a, 0), output_type(a))]),
+    ("tf.concat", |a| vec![tf::concat(&a.list("values"), axis(a, 0))]),
+    ("tf.stack", |a| vec![tf::stack(&a.list("values"), axis(a, 0))]),
+    ("tf.unstack", |a| a.first().unstack(axis(a, 0))),
+    ("tf.split", split),
+    ("tf.Tensor.__getitem__", |a| vec![a.first().slice(spec(a))]),
+    ("tf.strided_slice", strided),
+    ("tf.slice", |a| vec![a.first().slice_sized(&a.ints("begin"), &a.ints("size"))]),
+    ("tf.pad", pad),
+    ("tf.tile", |a| vec![a.first().tile(&a.sizes("multiples"))]),
+    ("tf.reverse", |a| vec![a.first().reverse(axes(a))]),
+    ("tf.roll", |a| vec![a.first().roll(&a.ints("shift"), axes(a))]),
+    ("tf.eye", |a| {
+        let size = |name: &str| a.int_or(name, 0) as usize;
+        let batch = a.sizes("batch_shape");
+        vec![tf::eye_of(DType::F32, size("num_rows"), size("num_columns"), batch)]
+    }),
+    ("tf.range", range),
+    ("tf.linspace", |a| {
+        let bound = |name: &str| a.float(name);
+        vec![tf::linspace(bound("start"), bound("stop"), a.int("num") as usize)]
+    }),
+    ("tf.one_hot", one_hot),
+    ("tf.shape", |a| vec![tf::shape(a.first())]),
+    ("tf.size", |a| vec![tf::size(a.first())]),
+    ("tf.rank", |a| vec![tf::rank(a.first())]),
+];
