@@ -9,6 +9,7 @@ use crate::form::Form;
 use crate::pipeline::word;
 use crate::plan::{Builder, Place};
 use std::fmt::Write;
+use tenfold_core::DType;
 
 /// Windows over three spatial axes (fewer are padded in front with axes of size 1), channels last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,8 +197,9 @@ fn place(at: &str) -> String {
 /// Which windows a pool makes, and of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pool {
+    /// The largest, the first of equals in row-major order; NaN is larger than every number.
     Max,
-    /// The mean of the elements inside the input; padding does not count.
+    /// The mean of the elements inside the input; padding does not count. For float dtypes.
     Average,
 }
 
@@ -218,14 +220,15 @@ impl Geometry {
             Geometry::inside(self.input),
             form.load(&format!("b0[{}]", Geometry::at("on", self.input, self.in_channels, "c"))),
             match kind {
-                Pool::Max => "r = max(r, v);",
+                Pool::Max => "if (larger(v, r)) { r = v; }",
                 Pool::Average => "r = r + v; n = n + 1u;",
             },
             ch = self.in_channels,
         );
         let value = match kind {
             Pool::Max => "r".to_string(),
-            Pool::Average => format!("r / {}(select(n, 1u, n == 0u))", form.compute),
+            // A window in the padding altogether has no average.
+            Pool::Average => format!("select(r / {}(n), nan(), n == 0u)", form.compute),
         };
         let n = self.batch * self.output.iter().product::<usize>() * self.in_channels;
         self.each(b, "pool", body, &value, n, form, &[places[0]], places[1])
@@ -305,7 +308,8 @@ impl Geometry {
         let mut helpers = crate::wgsl::Helpers::default();
         let ty = form.compute;
         let body = helpers.resolve(&body, ty);
-        let stored = helpers.resolve(&form.store(value), "f32");
+        let value = helpers.resolve(value, ty);
+        let stored = helpers.resolve(&form.store(&value), "f32");
         let larger = if ty == "f32" {
             helpers.resolve("(a > b || (is_nan(a) && !is_nan(b)))", ty)
         } else {
@@ -331,7 +335,11 @@ impl Geometry {
     }
 }
 
-/// Nothing is less, as f64.
+/// The lowest finite value, as f64: the maximum of a window that lies in the padding altogether.
 fn low(form: Form) -> f64 {
-    form.dtype.int_range().map_or(f64::NEG_INFINITY, |(least, _)| least as f64)
+    match form.dtype {
+        DType::F16 => f64::from(half::f16::MIN),
+        DType::BF16 => f64::from(half::bf16::MIN),
+        dtype => dtype.int_range().map_or(f64::from(f32::MIN), |(least, _)| least as f64),
+    }
 }
