@@ -115,9 +115,15 @@ impl Call<'_> {
         let is_float = dtype.is_float();
         // naga's `!=` on floats is the ordered one, which is false for NaN.
         let expression = if is_float && expression == "x != y" { "not_equal(x, y)" } else { expression };
-        let divides = ["trunc_div(", "trunc_mod(", "floor_div(", "floor_mod("];
-        let refuses = (dtype.is_int() && divides.iter().any(|name| expression.starts_with(name)))
-            .then(|| ("y == (y ^ y)", self.gpu.check_code(self.op.name, "an integer is divided by zero")));
+        let calls = |names: &[&str]| dtype.is_int() && names.iter().any(|name| expression.starts_with(name));
+        let refuses = if calls(&["trunc_div(", "trunc_mod(", "floor_div(", "floor_mod("]) {
+            Some(("y == (y ^ y)", "an integer cannot be divided by zero"))
+        } else if calls(&["pow("]) && dtype.is_signed() {
+            Some(("y < (y ^ y)", "an integer cannot have a negative power"))
+        } else {
+            None
+        };
+        let refuses = refuses.map(|(test, text)| (test, self.gpu.check_code(self.op.name, text)));
         Ok(Step { expression, name: self.op.name, operands, form: self.out_form(0)?, refuses })
     }
 

@@ -6,63 +6,13 @@
     reason = "the helpers of the tests panic and print as tests do"
 )]
 
-use std::sync::OnceLock;
 use tenfold_core::graph::{Graph, Node, Value, VariableInfo};
-use tenfold_core::op::{Attrs, Data, Exact, Gpu, OpDef, Outcome, Sample};
-use tenfold_core::{DType, Device, Element, Kind, Meta, Place, Tensor, Variable, door, ops, with_element};
+use tenfold_core::op::{Attrs, Exact, Gpu, OpDef, Outcome};
+use tenfold_core::{DType, Element, Kind, Meta, Place, Tensor, Variable, door, ops, with_element};
 
-/// The GPU of this process, software allowed; `None` where there is none and none is required.
-fn gpu() -> Option<Device> {
-    static GPU: OnceLock<Option<Device>> = OnceLock::new();
-    *GPU.get_or_init(|| {
-        tenfold_wgpu::register_software();
-        match Device::named("GPU:0") {
-            Ok(device) => Some(device),
-            Err(error) => {
-                assert!(!tenfold_wgpu::gpu_required(), "TENFOLD_REQUIRE_GPU is set, but: {error}");
-                println!("skipped: {error}");
-                None
-            }
-        }
-    })
-}
+mod common;
 
-/// The dtypes that a sample is tried in on the GPU.
-fn dtypes(op: &OpDef, sample: &Sample) -> Vec<DType> {
-    let free = sample.inputs.iter().zip(0..).find(|(data, _)| data.dtype.is_none());
-    let Some((_, i)) = free else { return vec![DType::F32] };
-    let class = op.sig.input(i).map(|input| input.class);
-    let tried = [
-        DType::F32,
-        DType::F16,
-        DType::BF16,
-        DType::I32,
-        DType::U32,
-        DType::I8,
-        DType::U8,
-        DType::I64,
-        DType::U64,
-        DType::Bool,
-    ];
-    tried
-        .into_iter()
-        .filter(|d| class.is_none_or(|c| c.has(*d)))
-        .filter(|d| sample.dtypes.is_empty() || sample.dtypes.contains(d))
-        .collect()
-}
-
-fn tensor(data: &Data, dtype: DType) -> Tensor {
-    let dtype = data.dtype.unwrap_or(dtype);
-    with_element!(dtype, T => {
-        let values: Vec<T> = data.values.iter().map(|v| T::from_f64(*v)).collect();
-        Tensor::from_vec(values, data.shape.clone()).unwrap()
-    })
-}
-
-fn inputs(sample: &Sample, dtype: DType) -> Vec<Tensor> {
-    sample.inputs.iter().map(|data| tensor(data, dtype)).collect()
-}
-
+use common::{dtypes, gpu, inputs, on_gpu};
 /// Machine epsilon of a float dtype.
 fn epsilon(dtype: DType) -> f64 {
     match dtype {
@@ -126,10 +76,6 @@ fn graph_of(op: &'static OpDef, attrs: &Attrs, inputs: &[Tensor], outputs: &[Ten
     let n = graph.push(node(op, operands, attrs.clone(), metas));
     graph.outputs = (0..outputs.len() as u32).map(|output| Value { node: n, output }).collect();
     graph
-}
-
-fn on_gpu(x: &Tensor, device: Device) -> Tensor {
-    x.to(device).unwrap()
 }
 
 #[test]
