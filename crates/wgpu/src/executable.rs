@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tenfold_core::device::Executable;
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
-use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops};
+use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
 
 /// Steps of one fused kernel.
 const STEPS: usize = 48;
@@ -30,6 +30,9 @@ enum Task {
     Read(usize, usize),
     /// A value becomes the value of variable `slot`.
     Assign(usize, usize),
+    /// The stream at the generator state of variable `slot`, which moves past a draw of so many elements, becomes a
+    /// value.
+    Stream(usize, usize, usize),
     /// The first value's memory is the second's.
     Alias(usize, usize),
     Run {
@@ -77,9 +80,11 @@ fn last_uses(tasks: &[Task], values: usize, outputs: &[usize]) -> Vec<Vec<usize>
     let mut last: Vec<Option<usize>> = vec![None; values];
     for (i, task) in tasks.iter().enumerate() {
         match task {
-            Task::Argument(_, v) | Task::Constant(_, v) | Task::Read(_, v) | Task::Assign(v, _) => {
-                last[*v] = Some(i);
-            }
+            Task::Argument(_, v)
+            | Task::Constant(_, v)
+            | Task::Read(_, v)
+            | Task::Assign(v, _)
+            | Task::Stream(_, _, v) => last[*v] = Some(i),
             Task::Alias(from, to) => {
                 last[*from] = Some(i);
                 last[*to] = Some(i);
@@ -192,6 +197,9 @@ impl<'g> Planner<'g> {
             Task::Read(node.attrs.int("slot") as usize, first)
         } else if is(&ops::ASSIGN_VARIABLE) {
             Task::Assign(inputs[0], node.attrs.int("slot") as usize)
+        } else if is(&ops::RNG_READ_AND_SKIP) {
+            let elements = node.attrs.shape("elements")[0].size().unwrap_or(0);
+            Task::Stream(node.attrs.int("slot") as usize, elements, first)
         } else if is(&ops::CONSTANT) {
             let value = node.attrs.tensor("value");
             Task::Constant(self.state.upload(value.meta(), value.storage()?.bytes())?, first)
@@ -354,6 +362,10 @@ impl Executable for GpuExecutable {
                 Task::Assign(from, slot) => {
                     let buffer = values[*from].clone().ok_or_else(missing)?;
                     variables[*slot].poke(self.state.tensor(self.variables[*slot].clone(), buffer)?);
+                }
+                Task::Stream(slot, elements, to) => {
+                    let stream = random::read_and_skip(&variables[*slot], *elements)?;
+                    values[*to] = Some(self.state.upload(stream.meta(), stream.storage()?.bytes())?);
                 }
                 Task::Alias(from, to) => values[*to] = values[*from].clone(),
                 Task::Run { op, at, program, inputs, outputs, .. } => {

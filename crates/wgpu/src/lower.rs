@@ -5,7 +5,8 @@ use crate::form::{Form, form, moved};
 use crate::gpu::Gpu;
 use crate::index::Walk;
 use crate::kernels::elementwise::{Group, Input, Source, Step};
-use crate::kernels::{copies, elementwise, gemm, generate, reduce, scan, select};
+use crate::kernels::random::Draw;
+use crate::kernels::{copies, elementwise, gemm, generate, random, reduce, scan, select};
 use crate::plan::{Builder, Place, Program};
 use tenfold_core::op::{self, Attr, Attrs, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
 use tenfold_core::{DType, Meta, ops};
@@ -219,6 +220,14 @@ impl Call<'_> {
             GpuKernel::SumTo => self.sum_to(b),
             GpuKernel::Matmul => self.matmul(b),
             GpuKernel::OneHot => self.one_hot(b),
+            GpuKernel::StatelessUniform => self.random(b, Draw::Uniform),
+            GpuKernel::StatelessNormal => self.random(b, Draw::Normal),
+            GpuKernel::StatelessTruncatedNormal => self.random(b, Draw::Truncated),
+            GpuKernel::StatelessUniformFullInt => self.random(b, Draw::Bits),
+            GpuKernel::StatelessUniformInt => {
+                let code = self.gpu.check_code(self.op.name, "low must be less than high");
+                self.random(b, Draw::Between(code))
+            }
             GpuKernel::Range => {
                 let n = self.out_shape(0).iter().product();
                 let (start, delta) = (self.attrs.float("start"), self.attrs.float("delta"));
@@ -235,6 +244,11 @@ impl Call<'_> {
             (0..from.len()).filter(|&a| a < skip || (to[a - skip] == 1 && from[a] != 1)).collect();
         let forms = (self.form(0)?, self.out_form(0)?);
         Ok(reduce::reduce(b, reduce::Op::Sum, forms, Place::Input(0), Place::Output(0), &from, &axes)?)
+    }
+
+    fn random(&self, b: &mut Builder<'_>, draw: Draw) -> Result<(), Refusal> {
+        let n = self.out_shape(0).iter().product();
+        Ok(random::fill(b, draw, self.out_form(0)?, n)?)
     }
 
     fn one_hot(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {

@@ -348,3 +348,46 @@ fn a_broadcast_joins_the_kernel_that_reads_it() {
     assert!(run.describe().contains("broadcast_to+multiply"), "{}", run.describe());
     assert_eq!(run.run(&[x], &[]).unwrap()[0].to_vec::<f32>().unwrap(), [1.0, 4.0, 9.0, 1.0, 4.0, 9.0]);
 }
+
+#[test]
+fn a_generator_gives_the_same_numbers_in_a_graph_and_on_every_device() {
+    use tenfold_core::random::{Distribution, Generator};
+    let Some(device) = gpu() else { return };
+    let (a, b, c) = (Generator::from_seed(5), Generator::from_seed(5), Generator::from_seed(5));
+    let mut graph = Graph { name: "draw".into(), ..Graph::default() };
+    let at = Place::caller();
+    let stream = Meta::new(DType::U32, [6]);
+    let result = Meta::new(DType::F32, [7]);
+    let elements = tenfold_core::Shape::from([7]);
+    let mut push = |op, inputs: Vec<Value>, attrs, output: &Meta| {
+        let outputs = vec![output.clone()].into();
+        Value {
+            node: graph.push(Node {
+                op,
+                inputs: inputs.into(),
+                attrs,
+                outputs,
+                at,
+                scope: "",
+                backward: false,
+            }),
+            output: 0,
+        }
+    };
+    let attrs = Attrs::new().with("slot", 0usize).with("elements", &elements);
+    let words = push(&ops::RNG_READ_AND_SKIP, vec![], attrs, &stream);
+    let attrs = Attrs::new().with("shape", &elements).with("dtype", DType::F32);
+    let drawn = push(&ops::STATELESS_UNIFORM, vec![words], attrs, &result);
+    graph.outputs = vec![drawn];
+    graph.variables = vec![VariableInfo { name: "generator".into(), meta: stream }];
+    let run = device.backend().compile(&graph).unwrap();
+    for _ in 0..2 {
+        let traced = run.run(&[], &[a.state().clone()]).unwrap()[0].to_vec::<f32>().unwrap();
+        let eager =
+            tenfold_core::with_device(device, || b.try_draw(Distribution::Uniform, [7], DType::F32)).unwrap();
+        let eager = eager.unwrap();
+        assert_eq!(eager.device(), device);
+        assert_eq!(traced, eager.to_vec::<f32>().unwrap());
+        assert_eq!(traced, c.uniform([7]).to_vec::<f32>().unwrap());
+    }
+}

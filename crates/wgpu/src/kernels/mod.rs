@@ -6,7 +6,6 @@ pub(crate) mod copies;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod generate;
-#[cfg_attr(not(test), allow(dead_code, reason = "the table does not hold every op of this family yet"))]
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scan;
