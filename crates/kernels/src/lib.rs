@@ -7,6 +7,7 @@
 pub mod clones;
 pub mod conv;
 pub mod gemm;
+pub mod half_float;
 pub mod math;
 pub mod parallel;
 pub mod philox;

@@ -85,18 +85,32 @@ impl Philox {
 
     /// Blocks `first`, `first + stride`, … : `N` of them at once.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "four arrays walk in step")]
     fn blocks<const N: usize>(&self, first: u64, stride: u64) -> [[u32; 4]; N] {
         let mut c = [[0u32; N]; 4];
-        for lane in 0..N {
-            let at =
-                self.counter.wrapping_add(u128::from(first.wrapping_add(stride.wrapping_mul(lane as u64))));
-            for (word, c) in c.iter_mut().enumerate() {
-                c[lane] = (at >> (32 * word)) as u32;
+        let [low, high] = self.skip(first).counter();
+        match stride.checked_mul(N as u64 - 1).and_then(|last| low.checked_add(last)) {
+            // As good as always the upper half is the same for all.
+            Some(_) => {
+                for lane in 0..N {
+                    let low = low.wrapping_add(stride.wrapping_mul(lane as u64));
+                    c[0][lane] = low as u32;
+                    c[1][lane] = (low >> 32) as u32;
+                }
+                c[2] = [high as u32; N];
+                c[3] = [(high >> 32) as u32; N];
+            }
+            None => {
+                for lane in 0..N {
+                    let at = self.skip(first).skip(stride.wrapping_mul(lane as u64)).counter;
+                    for (word, c) in c.iter_mut().enumerate() {
+                        c[lane] = (at >> (32 * word)) as u32;
+                    }
+                }
             }
         }
         let [mut k0, mut k1] = self.key;
         for _ in 0..10 {
-            #[allow(clippy::needless_range_loop, reason = "four arrays walk in step")]
             for lane in 0..N {
                 let a = u64::from(c[0][lane]) * 0xd251_1f53;
                 let b = u64::from(c[2][lane]) * 0xcd9e_8d57;

@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 
+use super::half_float::HalfFloat;
 use super::parallel;
 use super::reduce::{Monoid, Reduction};
 
@@ -136,8 +137,8 @@ log_sum_exp! {
 log_sum_exp! {
     f32 as f32, |x| x, |y| y;
     f64 as f64, |x| x, |y| y;
-    f16 as f32, |x| x.to_f32(), |y| f16::from_f32(y);
-    bf16 as f32, |x| x.to_f32(), |y| bf16::from_f32(y);
+    f16 as f32, |x| x.widen(), |y| f16::narrow(y);
+    bf16 as f32, |x| x.widen(), |y| bf16::narrow(y);
 }
 
 #[cfg(test)]

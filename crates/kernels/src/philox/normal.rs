@@ -8,6 +8,7 @@ use std::f64::consts::{FRAC_2_PI, LN_2, PI};
 use half::{bf16, f16};
 
 use super::super::clones::clones;
+use super::super::half_float::HalfFloat;
 use super::uniform::{unit_f32, unit_f64};
 use super::{BATCH, Philox, SKIP_PER_ELEMENT, fill};
 
@@ -123,13 +124,15 @@ clones! {
         const LIMIT: f32 = TRUNCATE as f32;
         let first = batch * BATCH as u64 * SKIP_PER_ELEMENT;
         let blocks = stream.blocks::<BATCH>(first, SKIP_PER_ELEMENT);
-        for (group, (out, block)) in out.as_chunks_mut::<4>().0.iter_mut().zip(blocks).enumerate() {
-            let mut four = box_muller_block(block);
+        let mut numbers = blocks.map(box_muller_block);
+        for (group, four) in numbers.iter_mut().enumerate() {
             if !four.iter().all(|x| x.abs() < LIMIT) {
                 let region = stream.skip(first + group as u64 * SKIP_PER_ELEMENT);
-                four = first_within(|n| box_muller_block(region.block(n)), |x| x.abs() < LIMIT);
+                *four = first_within(|n| box_muller_block(region.block(n)), |x| x.abs() < LIMIT);
             }
-            *out = four.map(&of);
+        }
+        for (out, &x) in out.iter_mut().zip(numbers.as_flattened()) {
+            *out = of(x);
         }
     }
 }
@@ -166,19 +169,19 @@ impl NormalFloat for f32 {
 
 impl NormalFloat for f16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        fill(start, out, |batch, out| normals(stream, batch, out, f16::from_f32));
+        fill(start, out, |batch, out| normals(stream, batch, out, f16::narrow));
     }
     fn fill_truncated(stream: &Philox, start: u64, out: &mut [Self]) {
-        fill(start, out, |batch, out| truncated(stream, batch, out, f16::from_f32));
+        fill(start, out, |batch, out| truncated(stream, batch, out, f16::narrow));
     }
 }
 
 impl NormalFloat for bf16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        fill(start, out, |batch, out| normals(stream, batch, out, bf16::from_f32));
+        fill(start, out, |batch, out| normals(stream, batch, out, bf16::narrow));
     }
     fn fill_truncated(stream: &Philox, start: u64, out: &mut [Self]) {
-        fill(start, out, |batch, out| truncated(stream, batch, out, bf16::from_f32));
+        fill(start, out, |batch, out| truncated(stream, batch, out, bf16::narrow));
     }
 }
 

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::super::clones::clones;
+use super::super::half_float::HalfFloat;
 use super::{BATCH, Philox, fill};
 
 /// A float type that [`fill_uniform`] makes, from one 32-bit word or two.
@@ -107,13 +108,13 @@ impl UniformFloat for f64 {
 impl UniformFloat for f16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
         // The ten bits over 1024 are exact in f16, as is TensorFlow's subtraction.
-        from_words(stream, start, out, |word| f16::from_f32((word & 0x3ff) as f32 / 1024.0));
+        from_words(stream, start, out, |word| f16::narrow((word & 0x3ff) as f32 / 1024.0));
     }
 }
 
 impl UniformFloat for bf16 {
     fn fill(stream: &Philox, start: u64, out: &mut [Self]) {
-        from_words(stream, start, out, |word| bf16::from_f32((word & 0x7f) as f32 / 128.0));
+        from_words(stream, start, out, |word| bf16::narrow((word & 0x7f) as f32 / 128.0));
     }
 }
 

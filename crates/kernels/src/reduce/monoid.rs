@@ -3,6 +3,8 @@
 use bytemuck::Pod;
 use half::{bf16, f16};
 
+use super::super::half_float::HalfFloat;
+
 /// An associative operation on accumulators.
 pub trait Monoid: 'static {
     /// What partial results are kept in.
@@ -114,8 +116,8 @@ macro_rules! float_reductions {
 float_reductions! {
     f32, f32, |x| x, |y| y;
     f64, f64, |x| x, |y| y;
-    f16, f32, |x| x.to_f32(), |y| f16::from_f32(y);
-    bf16, f32, |x| x.to_f32(), |y| bf16::from_f32(y);
+    f16, f32, |x| x.widen(), |y| f16::narrow(y);
+    bf16, f32, |x| x.widen(), |y| bf16::narrow(y);
 }
 
 macro_rules! int_reductions {

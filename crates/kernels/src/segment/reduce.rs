@@ -5,6 +5,7 @@ use std::any::TypeId;
 use bytemuck::Pod;
 use half::{bf16, f16};
 
+use super::super::half_float::HalfFloat;
 use super::super::reduce::{Mean, Monoid, Prod, Reduction, Sum};
 use super::super::scratch::Scratch;
 use super::scatter::by_index;
@@ -105,8 +106,8 @@ macro_rules! segment_ops {
 segment_ops! {
     f32, f32, 0.0, 1.0, |x| x, |y| y;
     f64, f64, 0.0, 1.0, |x| x, |y| y;
-    f16, f32, f16::ZERO, f16::ONE, |x| x.to_f32(), |y| f16::from_f32(y);
-    bf16, f32, bf16::ZERO, bf16::ONE, |x| x.to_f32(), |y| bf16::from_f32(y);
+    f16, f32, f16::ZERO, f16::ONE, |x| x.widen(), |y| f16::narrow(y);
+    bf16, f32, bf16::ZERO, bf16::ONE, |x| x.widen(), |y| bf16::narrow(y);
     i8, i8, 0, 1, |x| x, |y| y;
     i16, i16, 0, 1, |x| x, |y| y;
     i32, i32, 0, 1, |x| x, |y| y;
@@ -138,8 +139,8 @@ macro_rules! sqrt_n {
 sqrt_n! {
     f32, f32, 0.0, |y| y;
     f64, f64, 0.0, |y| y;
-    f16, f32, f16::ZERO, |y| f16::from_f32(y);
-    bf16, f32, bf16::ZERO, |y| bf16::from_f32(y);
+    f16, f32, f16::ZERO, |y| f16::narrow(y);
+    bf16, f32, bf16::ZERO, |y| bf16::narrow(y);
 }
 
 /// How many segments sorted ids speak of: the last, plus one.
