@@ -10,7 +10,18 @@ use tenfold_core::{DType, Element, Tensor};
 pub type Outcome = Result<(), String>;
 
 /// Runs the case eagerly and compares everything that was recorded of it.
+///
+/// A crash is one failed case, not the end of the suite.
 pub fn check(case: &Case, call: Call) -> Outcome {
+    let run = || run(case, call);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+        Err(format!("panics: {text}"))
+    })
+}
+
+fn run(case: &Case, call: Call) -> Outcome {
     let inputs = case.inputs.iter().map(|input| to_tensor(&input.tensor)).collect::<Result<Vec<_>, _>>()?;
     let args = Args { case, inputs };
     match &case.error {
