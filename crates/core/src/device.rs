@@ -58,6 +58,11 @@ static CPU: LazyLock<Device> =
 /// Finds the devices of a backend crate, each with its name.
 pub type Provider = fn() -> Result<Vec<(String, Box<dyn Backend>)>>;
 
+/// The providers of the backend crates that are linked into the program: to depend on such a crate is enough, nobody has
+/// to call it. The word is the one before the colon of a device's name.
+#[linkme::distributed_slice]
+pub static PROVIDERS: [(&'static str, Provider)];
+
 #[derive(Default)]
 struct Registry {
     providers: Vec<(&'static str, Provider)>,
@@ -82,6 +87,8 @@ pub fn register(kind: &'static str, provider: Provider) {
 }
 
 fn discover() {
+    static LINKED: std::sync::Once = std::sync::Once::new();
+    LINKED.call_once(|| PROVIDERS.iter().for_each(|(kind, provider)| register(kind, *provider)));
     let pending = !REGISTRY.read().unwrap_or_else(|p| p.into_inner()).providers.is_empty();
     if !pending {
         return;

@@ -41,6 +41,10 @@ pub fn register_software() {
     tenfold_core::device::register("GPU", || discover(&Options { software: true, ..Options::from_env() }));
 }
 
+/// What makes the core find this crate when it is linked in.
+#[linkme::distributed_slice(tenfold_core::device::PROVIDERS)]
+static PROVIDER: (&'static str, tenfold_core::device::Provider) = ("GPU", || discover(&Options::from_env()));
+
 fn discover(options: &Options) -> Result<Vec<(String, Box<dyn Backend>)>> {
     let gpus = Gpu::open_all(options).map_err(|error| error_of(error, "device"))?;
     let backend = |(i, gpu)| {
