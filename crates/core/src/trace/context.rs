@@ -98,6 +98,20 @@ pub fn init_scope<R>(f: impl FnOnce() -> R) -> R {
     crate::tape::stop_recording(f)
 }
 
+/// Runs `f` as if nothing were traced: a graph made inside knows nothing of the graphs around it.
+pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Vec<Frame>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STACK.set(std::mem::take(&mut self.0));
+            refresh();
+        }
+    }
+    let _restore = Restore(STACK.take());
+    refresh();
+    f()
+}
+
 /// What a trace made.
 pub(crate) struct Traced<R> {
     pub(crate) graph: Graph,
@@ -321,6 +335,14 @@ pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward:
         Ok(())
     })
     .map_err(|e| e.at(at))
+}
+
+/// How many nodes the innermost graph has now.
+pub(crate) fn node_count() -> usize {
+    STACK.with_borrow(|s| match s.last() {
+        Some(Frame::Trace(state)) => state.graph.nodes.len(),
+        _ => 0,
+    })
 }
 
 /// The device of the trace with this number; the CPU if it has ended.
