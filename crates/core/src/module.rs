@@ -92,17 +92,22 @@ const DTYPES: [(DType, Dtype); 13] = [
 ];
 
 fn write(variables: &[(String, Variable)], path: &Path) -> Result<()> {
-    let failed = |e: &dyn std::fmt::Display| Error::new(Kind::Unknown, "save", format!("{}: {e}", path.display()));
+    let failed =
+        |e: &dyn std::fmt::Display| Error::new(Kind::Unknown, "save", format!("{}: {e}", path.display()));
     let mut storages = vec![];
     for (name, v) in variables {
         let dtype = DTYPES.iter().find(|d| d.0 == v.dtype()).map(|d| d.1);
-        let dtype = dtype.ok_or_else(|| failed(&format!("`{name}` is {}, which safetensors lacks", v.dtype())))?;
+        let dtype =
+            dtype.ok_or_else(|| failed(&format!("`{name}` is {}, which safetensors lacks", v.dtype())))?;
         storages.push((name, dtype, v.shape().to_vec(), v.peek().storage()?));
     }
     let views = storages
         .iter()
         .map(|(name, dtype, shape, storage)| {
-            Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), storage.bytes()).map_err(|e| failed(&e))?))
+            Ok((
+                name.as_str(),
+                TensorView::new(*dtype, shape.clone(), storage.bytes()).map_err(|e| failed(&e))?,
+            ))
         })
         .collect::<Result<Vec<_>>>()?;
     let mut temporary = path.as_os_str().to_owned();
@@ -142,7 +147,8 @@ fn read(variables: &[(String, Variable)], path: &Path) -> Result<()> {
             None => wrong.push(format!("different: {name}: {} here, {} in the file", v.meta(), view.dtype())),
         }
     }
-    let mut unexpected: Vec<&str> = file.names().into_iter().filter(|n| !variables.iter().any(|v| v.0 == *n)).collect();
+    let mut unexpected: Vec<&str> =
+        file.names().into_iter().filter(|n| !variables.iter().any(|v| v.0 == *n)).collect();
     unexpected.sort_unstable();
     wrong.extend(unexpected.iter().map(|n| format!("unexpected: {n}")));
     if !wrong.is_empty() {

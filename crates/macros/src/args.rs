@@ -36,7 +36,8 @@ pub enum Dim {
     Fixed(usize),
 }
 
-const KNOWN: &str = "signature = [..], max_traces = n, relax_shapes, fast_math, inline = false, associated, crate = ::path";
+const KNOWN: &str =
+    "signature = [..], max_traces = n, relax_shapes, fast_math, inline = false, associated, crate = ::path";
 const DTYPES: [&str; 13] =
     ["f16", "bf16", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool"];
 

@@ -23,7 +23,10 @@ fn qualifiers(function: &Function, errors: &mut Errors) {
         errors.on(token, "a traced function cannot be const: its cache lives at run time");
     }
     if let Safety::Unsafe(token) = &sig.safety {
-        errors.on(token, "a traced function cannot be unsafe: its body runs when a trace is made, not at each call");
+        errors.on(
+            token,
+            "a traced function cannot be unsafe: its body runs when a trace is made, not at each call",
+        );
     }
     if let Some(abi) = &sig.abi {
         errors.on(abi, "a traced function cannot be extern: it is called through its cache, by Rust");
@@ -39,8 +42,12 @@ fn arguments(function: &Function, errors: &mut Errors) {
                 _ => {}
             },
             FnArg::Typed(typed) => {
-                Find { errors, references: None, impls: "name the type: a type parameter `T` instead of `impl ..`" }
-                    .visit_type(&typed.ty);
+                Find {
+                    errors,
+                    references: None,
+                    impls: "name the type: a type parameter `T` instead of `impl ..`",
+                }
+                .visit_type(&typed.ty);
             }
         }
     }

@@ -64,7 +64,10 @@ pub fn derive_structure(item: TokenStream) -> TokenStream {
     expand_derive(item.into(), false).into()
 }
 
-fn expand_function(args: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+fn expand_function(
+    args: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
     let untouched = item.clone();
     let mut errors = errors::Errors::default();
     let options = args::options(args, &mut errors);

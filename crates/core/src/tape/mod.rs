@@ -9,6 +9,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use custom::attach;
 pub use custom::{custom_gradient, jvp, try_jvp};
 pub(crate) use gradient::gradients_or_none;
 pub use gradient::{GradientOptions, Unconnected};

@@ -5,6 +5,7 @@
 //! With `k` tapes recording, the forward keeps what the first `k` orders need; each order's backward only takes what the
 //! forward kept.
 
+use super::Custom;
 use super::program::Program;
 use super::replay::replay;
 use crate::error::{Error, Place, Result};
@@ -139,8 +140,14 @@ impl Forward {
             }
             levels.push(graph.outputs.len());
         }
-        let program =
-            Program::new(base.name, graph, base.captures.clone(), base.variables.clone(), base.device);
+        let program = Program::new(
+            base.name,
+            graph,
+            base.captures.clone(),
+            base.variables.clone(),
+            vec![],
+            base.device,
+        );
         Ok(Forward {
             program: Arc::new(program),
             own,
@@ -263,7 +270,7 @@ fn derive(
                 watch(x);
             }
         };
-        let replayed = replay(graph, xs, &base.variables, &mut on_read)?;
+        let replayed = replay(base, xs, &mut on_read)?;
         let end = super::node_count();
         let value = |v: &Value| replayed.values[v.node as usize][v.output as usize].clone();
         let targets: Vec<Tensor> = given.iter().map(|i| value(&outputs[*i])).collect();
@@ -290,6 +297,8 @@ fn derive(
     let mut part = Part {
         whole: &traced.graph,
         end: traced.result.end as u32,
+        // Gradients given for parts of the backward, for the next order.
+        customs: traced.customs.iter().filter(|c| c.output.node >= traced.result.end as u32).collect(),
         origin: &origin,
         given: &given,
         arguments: n,
@@ -305,7 +314,7 @@ fn derive(
     part.run()?;
     let captures: Vec<Tensor> = part.captured.iter().map(|i| traced.captures[*i].clone()).collect();
     // Captures come after the operands among the inputs.
-    let (made, operands) = part.finish();
+    let (made, operands, customs) = part.finish();
     let mut next = 0;
     let mut grads = traced.result.grads.iter().map(|g| {
         g.as_ref().map(|_| {
@@ -318,7 +327,7 @@ fn derive(
         results.push(if *wanted { grads.next().flatten() } else { None });
     }
     results.extend(grads);
-    Ok((Program::new(base.name, made, captures, traced.variables, base.device), operands, results))
+    Ok((Program::new(base.name, made, captures, traced.variables, customs, base.device), operands, results))
 }
 
 /// Cuts the backward part out of a graph that holds both.
@@ -326,6 +335,7 @@ struct Part<'a> {
     whole: &'a Graph,
     /// The nodes from here on are the backward's.
     end: u32,
+    customs: Vec<&'a Custom>,
     /// The value of the forward graph that a value of the whole one replays.
     origin: &'a FxHashMap<Value, Value>,
     given: &'a [usize],
@@ -345,8 +355,13 @@ impl Part<'_> {
             if used[i] || !whole.nodes[i].op.effect.droppable() {
                 used[i] = true;
                 whole.nodes[i].inputs.iter().for_each(|v| used[v.node as usize] = true);
+                let customs = self.customs.iter().filter(|c| c.output.node as usize == i);
+                customs
+                    .flat_map(|c| c.inputs.iter().chain(&c.operands))
+                    .for_each(|v| used[v.node as usize] = true);
             }
         }
+        self.customs.retain(|c| used[c.output.node as usize]);
         // Inputs first, in three groups, because a graph's captures stand after its arguments.
         let needed: Vec<Value> = (0..whole.nodes.len())
             .filter(|i| used[*i])
@@ -356,6 +371,7 @@ impl Part<'_> {
                 ins
             })
             .chain(whole.outputs.iter().copied())
+            .chain(self.customs.iter().flat_map(|c| c.inputs.iter().chain(&c.operands).copied()))
             .collect();
         for captures in [false, true] {
             for v in &needed {
@@ -432,7 +448,13 @@ impl Part<'_> {
         self.made.input_names.push(format!("operand_{name}"));
         self.moved.insert(v, value);
     }
-    fn finish(self) -> (Graph, Vec<Operand>) {
-        (self.made, self.operands)
+    fn finish(self) -> (Graph, Vec<Operand>, Vec<Custom>) {
+        let Part { made, operands, customs, moved, .. } = self;
+        let all = |values: &[Value]| values.iter().map(|v| moved.get(v).copied()).collect::<Option<Vec<_>>>();
+        let customs = customs.iter().filter_map(|c| {
+            let (inputs, own, output) = (all(&c.inputs)?, all(&c.operands)?, *moved.get(&c.output)?);
+            Some(Custom { inputs, operands: own, output, ..(*c).clone() })
+        });
+        (made, operands, customs.collect())
     }
 }

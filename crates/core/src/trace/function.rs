@@ -435,9 +435,9 @@ impl Pending {
             })
         })
         .map_err(|e| e.within(call.within()))?;
-        let super::Traced { graph, captures, variables, result } = traced;
+        let super::Traced { graph, captures, variables, customs, result } = traced;
         let template: Box<dyn Any + Send + Sync> = Box::new(result);
-        let traced = super::Traced { graph, captures, variables, result: template };
+        let traced = super::Traced { graph, captures, variables, customs, result: template };
         let number = function.traced.fetch_add(1, Ordering::AcqRel);
         function.since_clear.fetch_add(1, Ordering::AcqRel);
         self.report(known.clone());

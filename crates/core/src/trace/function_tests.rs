@@ -274,3 +274,28 @@ fn a_leaked_symbol_is_refused_as_an_argument() {
     let e = tf::catch(|| expanded(&F, &leaked, 0, |x, _| x + 1.0)).unwrap_err();
     assert!(e.message().contains("symbolic"), "{e}");
 }
+
+#[test]
+fn a_gradient_that_the_user_gave_survives_tracing() {
+    static F: Function = Function::new("f", NAMED);
+    // A reversal: the value is the argument itself, the gradient is not; with an operand from the body.
+    let body = |x: &Tensor| {
+        let scale = x * 2.0;
+        tf::custom_gradient(&[x], |x| (x[0].clone(), move |dy: &Tensor| vec![-(dy * &scale)])) * 3.0
+    };
+    let run = |traced: bool| {
+        let x = tf::constant([[1.0, 5.0]]);
+        let (outer, inner) = (tf::GradientTape::new(), tf::GradientTape::new());
+        outer.watch(&x);
+        inner.watch(&x);
+        let y = if traced { expanded(&F, &x, 0, |x, _| body(x)) } else { body(&x) };
+        let d = inner.gradient(&y, &x);
+        [f32s(&y), f32s(&d), f32s(&outer.gradient(&d, &x))]
+    };
+    let eager = run(false);
+    assert_eq!(eager, [[3.0, 15.0], [-6.0, -30.0], [-6.0, -6.0]]);
+    assert_eq!(eager, run(true));
+    assert_eq!(eager, run(true));
+    // Inside a graph that is run without a tape it is an identity.
+    assert_eq!(f32s(&expanded(&F, &tf::ones([3, 2]), 0, |x, _| body(x))), [3.0; 6]);
+}

@@ -21,8 +21,8 @@ pub use concrete::Concrete;
 
 pub use context::init_scope;
 pub(crate) use context::{
-    Traced, apart, assign_variable, device_of, is_tracing, node_count, read_variable, record, trace,
-    with_scope,
+    Custom, Traced, apart, assign_variable, custom, device_of, is_tracing, node_count, read_variable, record,
+    trace, with_scope,
 };
 pub use function::{
     Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,

@@ -1,5 +1,6 @@
 //! A concrete graph with what it refers to, ready to be called: run, recorded on tapes, or put into another graph.
 
+use super::Custom;
 use super::differentiate::{Derivatives, call_recorded};
 use super::replay::replay;
 use crate::device::{Device, Executable};
@@ -19,6 +20,8 @@ pub(crate) struct Program {
     /// What stands behind the inputs after the arguments.
     pub(crate) captures: Vec<Tensor>,
     pub(crate) variables: Vec<Variable>,
+    /// Gradients that the user gave.
+    pub(crate) customs: Vec<Custom>,
     pub(crate) device: Device,
     executable: OnceLock<Arc<dyn Executable>>,
     pub(crate) derivatives: Derivatives,
@@ -30,6 +33,7 @@ impl Program {
         graph: Graph,
         captures: Vec<Tensor>,
         variables: Vec<Variable>,
+        customs: Vec<Custom>,
         device: Device,
     ) -> Program {
         Program {
@@ -37,6 +41,7 @@ impl Program {
             graph,
             captures,
             variables,
+            customs,
             device,
             executable: OnceLock::new(),
             derivatives: Derivatives::default(),
@@ -86,13 +91,7 @@ impl Program {
     pub(crate) fn call(self: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
         if super::is_tracing() {
             let mut room = SmallVec::new();
-            return Ok(replay(
-                &self.graph,
-                self.inputs(arguments, &mut room),
-                &self.variables,
-                &mut |_, _| {},
-            )?
-            .outputs);
+            return Ok(replay(self, self.inputs(arguments, &mut room), &mut |_, _| {})?.outputs);
         }
         if tape::is_recording() && self.is_followed(arguments) {
             return call_recorded(self, arguments, at);

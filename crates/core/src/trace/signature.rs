@@ -1,12 +1,13 @@
 //! One trace of a function: its graph, what it is for, and the concrete programs made of it.
 
+use super::Custom;
 use super::misses::Known;
 use super::program::Program;
 use super::visitor::{DimSpec, Leaf, LeafKind, TensorSpec, Visitor};
 use crate::device::Device;
 use crate::dim::Dim;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Value};
 use crate::shape::{Meta, Shape};
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -25,6 +26,7 @@ pub(crate) struct Trace {
     pub(crate) graph: Graph,
     pub(crate) captures: Vec<Tensor>,
     pub(crate) variables: Vec<Variable>,
+    customs: Vec<Custom>,
     pub(crate) device: Device,
     /// The result with symbols of the trace in it.
     pub(crate) template: Box<dyn Any + Send + Sync>,
@@ -52,6 +54,7 @@ impl Trace {
             graph: traced.graph,
             captures,
             variables: traced.variables,
+            customs: traced.customs,
             device,
             template: traced.result,
             known,
@@ -66,8 +69,9 @@ impl Trace {
     pub(crate) fn program(&self, tensors: &[Tensor]) -> Result<Arc<Program>> {
         let plans = || self.plans.lock().unwrap_or_else(|p| p.into_inner());
         let fits = |metas: &[Meta]| metas.iter().eq(tensors.iter().map(Tensor::meta));
-        if let Some(i) = plans().iter().position(|p| fits(&p.0)) {
-            return Ok(plans()[i].1.clone());
+        let found = plans().iter().find(|p| fits(&p.0)).map(|p| p.1.clone());
+        if let Some(found) = found {
+            return Ok(found);
         }
         // A symbolic argument means that the call is put into another graph, whose symbols these are.
         let given = tensors.iter().chain(&self.captures).map(Tensor::meta).collect::<Vec<_>>();
@@ -81,8 +85,9 @@ impl Trace {
             }
             false => self.graph.bind(&given)?,
         };
-        let program =
-            Program::new(self.function, graph, self.captures.clone(), self.variables.clone(), self.device);
+        let customs = self.customs.iter().map(|c| bound(c, &graph)).collect();
+        let (captures, variables) = (self.captures.clone(), self.variables.clone());
+        let program = Program::new(self.function, graph, captures, variables, customs, self.device);
         let program = Arc::new(program);
         let mut plans = plans();
         if plans.len() >= PLANS {
@@ -91,6 +96,21 @@ impl Trace {
         plans.push((tensors.iter().map(|t| t.meta().clone()).collect(), program.clone()));
         Ok(program)
     }
+}
+
+/// The user's gradient for the graph with its symbols bound.
+fn bound(custom: &Custom, graph: &Graph) -> Custom {
+    let bind = |pullback: &Graph| {
+        let of = |v: &Value| graph.meta(*v);
+        let metas = std::iter::once(&custom.output).chain(&custom.operands).map(of);
+        let metas: Vec<&Meta> = metas.chain(custom.captures.iter().map(Tensor::meta)).collect();
+        match metas.iter().all(|m| m.shape.is_known()) {
+            true => pullback.bind(&metas),
+            false => Ok(pullback.clone()),
+        }
+    };
+    let pullback = custom.pullback.as_ref().map_err(Clone::clone).and_then(bind);
+    Custom { pullback, ..custom.clone() }
 }
 
 /// The metas that a trace's arguments get: the actual ones, where `specs` leave a dimension open a symbol.

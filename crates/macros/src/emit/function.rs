@@ -301,7 +301,8 @@ fn traceable(function: &Function, p: &TokenStream) -> TokenStream {
         }}
     };
     let (graph, concrete) = (quote!(#p::Result<#p::Graph>), quote!(#p::Result<#p::Concrete>));
-    let (trace_graph, trace_concrete) = (one(graph.clone(), "graph_of"), one(concrete.clone(), "concrete_of"));
+    let (trace_graph, trace_concrete) =
+        (one(graph.clone(), "graph_of"), one(concrete.clone(), "concrete_of"));
     quote! {
         #[allow(non_local_definitions)]
         const _: () = {
@@ -330,4 +331,3 @@ fn inside(vis: &Visibility) -> TokenStream {
         Visibility::Public(_) => quote!(pub),
     }
 }
-

@@ -17,7 +17,8 @@ pub fn structure(structure: &Structure, module: bool) -> TokenStream {
     let (parameters, arguments, bounds) = generics.split_for_impl();
     let visits = structure.variants.iter().enumerate().map(|(i, v)| visit(structure, v, i, &p));
     let rebuilds = structure.variants.iter().map(|v| rebuild(v, &p));
-    let never = structure.variants.is_empty().then(|| quote!(_ => ::core::unreachable!("an enum without variants"),));
+    let never =
+        structure.variants.is_empty().then(|| quote!(_ => ::core::unreachable!("an enum without variants"),));
     let module = module.then(|| {
         quote! {
             #[automatically_derived]
