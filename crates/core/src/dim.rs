@@ -90,6 +90,11 @@ impl Dim {
     pub fn size(self) -> Option<usize> {
         (self.0 >= 0).then_some(self.0 as usize)
     }
+    /// What tells this dimension from all others, as a number.
+    #[inline]
+    pub(crate) fn key(self) -> u64 {
+        self.0 as u64
+    }
     /// Whether the number is known.
     #[inline]
     pub fn is_known(self) -> bool {

@@ -15,19 +15,25 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 thread_local! {
-    /// The forward node whose gradient is being computed: new nodes take its line.
-    static ORIGIN: Cell<Option<Place>> = const { Cell::new(None) };
+    /// The line that new nodes take, and whether they belong to a gradient: set while a gradient is computed or a graph is
+    /// replayed.
+    static ORIGIN: Cell<Option<(Place, bool)>> = const { Cell::new(None) };
 }
 
 /// Runs `f` with every new node marked as a gradient of what stands at `at`.
 pub(crate) fn with_origin<R>(at: Place, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Place>);
+    with_line(at, true, f)
+}
+
+/// Runs `f` with every new node at this line, belonging to a gradient or not.
+pub(crate) fn with_line<R>(at: Place, backward: bool, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<(Place, bool)>);
     impl Drop for Restore {
         fn drop(&mut self) {
             ORIGIN.set(self.0);
         }
     }
-    let _restore = Restore(ORIGIN.replace(Some(at)));
+    let _restore = Restore(ORIGIN.replace(Some((at, backward))));
     f()
 }
 
@@ -36,7 +42,7 @@ pub(crate) fn with_origin<R>(at: Place, f: impl FnOnce() -> R) -> R {
 #[inline]
 pub(crate) fn here() -> (Place, bool) {
     match ORIGIN.get() {
-        Some(at) => (at, true),
+        Some(origin) => origin,
         None => (Place::caller(), false),
     }
 }

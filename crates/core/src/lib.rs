@@ -13,20 +13,26 @@ pub mod door;
 pub mod dtype;
 pub mod error;
 pub mod graph;
+mod module;
 pub mod op;
 pub mod ops;
 pub mod optimizers;
+#[doc(hidden)]
+pub mod private;
 pub mod random;
 pub mod shape;
 mod tape;
 mod tensor;
 mod trace;
 mod variable;
+mod variable_cell;
+mod warning;
 
 pub use device::{Device, IntoDevice, devices, with_device};
 pub use dim::Dim;
 pub use dtype::{DType, Element};
 pub use error::{Error, Kind, Place, Result, catch};
+pub use module::Module;
 pub use ops::*;
 pub use shape::{Meta, Shape};
 pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected, custom_gradient, jvp, try_jvp};
@@ -34,8 +40,13 @@ pub use tensor::{
     AsOperand, Axes, Literal, NewShape, Operand, Parts, Scalar, SliceItem, Slices, Tensor, Values, constant,
     constant_f64, try_constant, try_constant_f64,
 };
-pub use trace::init_scope;
+pub use trace::{
+    Change, Concrete, Function, Leaf, LeafKind, Miss, Rebuild, Rule, Signatures, Structure, Visitor,
+    functions_run_eagerly, init_scope, run_functions_eagerly,
+};
 pub use variable::Variable;
+pub use variable_cell::VariableCell;
+pub use warning::{Warning, set_warning_handler};
 
 #[doc(hidden)]
 pub use half;

@@ -38,8 +38,6 @@ where
     let at = Place::caller();
     let given: Vec<Tensor> = inputs.iter().map(|x| (*x).clone()).collect();
     let (y, backward) = f(&given);
-    // A tensor of its own, so that the recorded way through `f` is not followed as well.
-    let y = y.alias();
     let metas: Vec<_> = given.iter().map(|x| x.meta().clone()).collect();
     let pullback: Pullback = Rc::new(move |dys| {
         let Some(dy) = dys.first().and_then(Option::as_ref) else { return Ok(vec![None; metas.len()]) };
@@ -53,8 +51,28 @@ where
         }
         Ok(grads.into_iter().map(Some).collect())
     });
-    record_custom("custom_gradient", inputs, std::slice::from_ref(&y), at, pullback);
-    y
+    attach("custom_gradient", inputs, &y, at, pullback).or_raise()
+}
+
+/// `y` as a tensor of its own with this gradient, so that the recorded way to it is not followed.
+pub(crate) fn attach(
+    name: &'static str,
+    inputs: &[&Tensor],
+    y: &Tensor,
+    at: Place,
+    pullback: Pullback,
+) -> Result<Tensor> {
+    let y = match crate::trace::is_tracing() {
+        false => y.alias(),
+        true => {
+            // A node of its own too: the graph may be run under a tape later, when this closure is gone.
+            let own = super::stop_recording(|| y.try_identity())?;
+            crate::trace::custom(name, inputs, &own, &*pullback)?;
+            own
+        }
+    };
+    record_custom(name, inputs, std::slice::from_ref(&y), at, pullback);
+    Ok(y)
 }
 
 /// The value of `f` at `primals`, and its directional derivative along `tangents`: forward mode.

@@ -114,6 +114,21 @@ impl GradientTape {
     }
 }
 
+/// Gradients of `targets` by everything recorded on `tape`, `None` for sources that they do not depend on.
+pub(crate) fn gradients_or_none(
+    tape: &GradientTape,
+    targets: &[Tensor],
+    output_gradients: &[Tensor],
+    sources: &[Tensor],
+) -> Result<Vec<Option<Tensor>>> {
+    let options = GradientOptions::new().output_gradients(output_gradients);
+    let places: Vec<Source> = sources.iter().cloned().map(Source::Tensor).collect();
+    let _pause = Pause::new(&tape.tape);
+    let record = tape.tape.record.borrow();
+    let (found, _) = cotangents(&record, targets, &places, &options)?;
+    Ok(sources.iter().map(|x| found.get(&x.id()).cloned()).collect())
+}
+
 fn walk(
     record: &Record,
     targets: &[Tensor],
@@ -121,6 +136,20 @@ fn walk(
     options: &GradientOptions,
     at: Place,
 ) -> Result<Vec<Tensor>> {
+    let (cotangents, breaks) = cotangents(record, targets, sources, options)?;
+    sources.iter().enumerate().map(|(i, s)| answer(record, i, s, &cotangents, &breaks, options, at)).collect()
+}
+
+/// A place where the chain breaks: the entry's position, the entry, why.
+type Break<'a> = (usize, &'a Entry, &'static str);
+
+/// The cotangent of every recorded tensor that the targets depend on, by identity, and where the chain breaks.
+fn cotangents<'a>(
+    record: &'a Record,
+    targets: &[Tensor],
+    sources: &[Source],
+    options: &GradientOptions,
+) -> Result<(FxHashMap<usize, Tensor>, Vec<Break<'a>>)> {
     let mut cotangents: FxHashMap<usize, Tensor> = FxHashMap::default();
     for (i, y) in targets.iter().enumerate() {
         if !y.dtype().is_float() {
@@ -145,7 +174,7 @@ fn walk(
         add(&mut cotangents, y.id(), seed)?;
     }
     let wanted = reachable(record, sources);
-    let mut breaks: Vec<(usize, &Entry, &'static str)> = vec![];
+    let mut breaks: Vec<Break<'a>> = vec![];
     for (i, entry) in record.entries.iter().enumerate().rev() {
         if !entry.outputs.iter().any(|y| cotangents.contains_key(&y.id())) {
             continue;
@@ -186,7 +215,7 @@ fn walk(
             Ok::<_, Error>(())
         })?;
     }
-    sources.iter().enumerate().map(|(i, s)| answer(record, i, s, &cotangents, &breaks, options, at)).collect()
+    Ok((cotangents, breaks))
 }
 
 /// A rule must give what is needed: nothing is silently missing.
@@ -232,7 +261,7 @@ fn answer(
     i: usize,
     source: &Source,
     cotangents: &FxHashMap<usize, Tensor>,
-    breaks: &[(usize, &Entry, &'static str)],
+    breaks: &[Break<'_>],
     options: &GradientOptions,
     at: Place,
 ) -> Result<Tensor> {

@@ -9,7 +9,9 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use custom::attach;
 pub use custom::{custom_gradient, jvp, try_jvp};
+pub(crate) use gradient::gradients_or_none;
 pub use gradient::{GradientOptions, Unconnected};
 pub use sources::{Sources, Targets};
 
@@ -188,6 +190,46 @@ pub(crate) fn stop_recording<R>(f: impl FnOnce() -> R) -> R {
     let _restore = Restore;
     refresh();
     f()
+}
+
+/// Runs `f` as if no tape had been made yet: tapes made inside record, those outside see nothing of it.
+pub(crate) fn isolated<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Vec<Rc<Tape>>, u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TAPES.set(std::mem::take(&mut self.0));
+            STOPPED.set(self.1);
+            refresh();
+        }
+    }
+    let _restore = Restore(TAPES.take(), STOPPED.replace(0));
+    refresh();
+    f()
+}
+
+/// Whether a tape that records now depends on `x`.
+pub(crate) fn tracks(x: &Tensor) -> bool {
+    is_recording()
+        && TAPES.with_borrow(|tapes| {
+            tapes.iter().any(|t| t.paused.get() == 0 && t.record.borrow().tracked.contains(&x.id()))
+        })
+}
+
+/// Whether a tape that records now would follow a read of `v`.
+pub(crate) fn follows(v: &Variable) -> bool {
+    is_recording()
+        && v.dtype().is_float()
+        && TAPES.with_borrow(|tapes| {
+            tapes.iter().any(|t| {
+                let wanted = v.trainable() && t.watch_variables;
+                t.paused.get() == 0 && (wanted || t.record.borrow().reads.contains_key(&v.id()))
+            })
+        })
+}
+
+/// How many tapes record now.
+pub(crate) fn depth() -> u32 {
+    ACTIVE.get()
 }
 
 fn push(inputs: &[&Tensor], outputs: &[Tensor], at: Place, what: impl Fn() -> What) {

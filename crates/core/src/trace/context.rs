@@ -31,6 +31,7 @@ struct State {
     /// Constants and captures are kept alive so that identities stay unique.
     held: Vec<Tensor>,
     variables: Vec<Variable>,
+    customs: Vec<Custom>,
     scope: &'static str,
 }
 
@@ -98,12 +99,45 @@ pub fn init_scope<R>(f: impl FnOnce() -> R) -> R {
     crate::tape::stop_recording(f)
 }
 
+/// Runs `f` as if nothing were traced: a graph made inside knows nothing of the graphs around it.
+pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Vec<Frame>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STACK.set(std::mem::take(&mut self.0));
+            refresh();
+        }
+    }
+    let _restore = Restore(STACK.take());
+    refresh();
+    f()
+}
+
 /// What a trace made.
 pub(crate) struct Traced<R> {
     pub(crate) graph: Graph,
     pub(crate) captures: Vec<Tensor>,
     pub(crate) variables: Vec<Variable>,
+    pub(crate) customs: Vec<Custom>,
     pub(crate) result: R,
+}
+
+/// A gradient that the user gave for a part of a graph: it replaces the way through that part.
+#[derive(Clone)]
+pub(crate) struct Custom {
+    pub(crate) name: &'static str,
+    /// The result: an `identity` node of its own.
+    pub(crate) output: Value,
+    pub(crate) inputs: Vec<Value>,
+    /// From the result's cotangent, then the operands, then the captures, to the inputs' cotangents; or why there is none.
+    pub(crate) pullback: Result<Graph>,
+    /// Which inputs have a cotangent.
+    pub(crate) given: Vec<bool>,
+    /// Values of the graph that the pullback uses.
+    pub(crate) operands: Vec<Value>,
+    /// Tensors from outside that it uses.
+    pub(crate) captures: Vec<Tensor>,
+    pub(crate) variables: Vec<Variable>,
 }
 
 /// Runs `body` once with symbolic arguments of these metas; `outputs` names the graph's results in what it returned.
@@ -137,6 +171,7 @@ pub(crate) fn trace<R>(
         captured: FxHashMap::default(),
         held: vec![],
         variables: vec![],
+        customs: vec![],
         scope: "",
     };
     let guard = Guard::push(Frame::Trace(state));
@@ -152,8 +187,8 @@ pub(crate) fn trace<R>(
     let frame = STACK.with_borrow_mut(|s| s.pop());
     drop(guard);
     match frame {
-        Some(Frame::Trace(State { graph, captures, variables, .. })) => {
-            Ok(Traced { graph, captures, variables, result })
+        Some(Frame::Trace(State { graph, captures, variables, customs, .. })) => {
+            Ok(Traced { graph, captures, variables, customs, result })
         }
         _ => Err(Error::internal("trace", "the stack of traces lost its top")),
     }
@@ -335,6 +370,71 @@ pub(crate) fn rng_read_and_skip(v: &Variable, elements: Dim, at: Place, backward
         Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
     })
     .map_err(|e| e.at(at))
+}
+
+/// Notes that `output`, a node of its own, has this gradient with respect to `inputs`. The pullback is traced here, because
+/// only a graph can be kept and used by later calls.
+pub(crate) fn custom(
+    name: &'static str,
+    inputs: &[&Tensor],
+    output: &Tensor,
+    pullback: &dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>,
+) -> Result<()> {
+    let (device, id) = with_top(|state| Ok((state.device, state.id)))?;
+    let argument = [("dy".to_string(), output.meta().clone())];
+    let traced = crate::tape::isolated(|| {
+        let body = |dy: &[Tensor]| pullback(&[Some(dy[0].clone())]);
+        trace(name, device, &argument, body, |grads| grads.iter().flatten().cloned().collect())
+    });
+    with_top(|state| {
+        let inputs = inputs.iter().map(|x| operand(state, x)).collect::<Result<Vec<_>>>()?;
+        let mut custom = Custom {
+            name,
+            output: operand(state, output)?,
+            inputs,
+            given: vec![],
+            pullback: Err(Error::internal(name, "no pullback")),
+            operands: vec![],
+            captures: vec![],
+            variables: vec![],
+        };
+        match traced {
+            Err(error) => custom.pullback = Err(error),
+            Ok(mut traced) => {
+                custom.given = traced.result.iter().map(Option::is_some).collect();
+                // Operands before captures, in the graph's inputs too.
+                let own = |x: &Tensor| x.symbol().is_some_and(|s| s.trace == id);
+                let mut order: Vec<usize> = (0..traced.captures.len()).collect();
+                order.sort_by_key(|i| !own(&traced.captures[*i]));
+                let old = traced.graph.inputs.clone();
+                for (to, from) in order.iter().enumerate() {
+                    let value = old[1 + from];
+                    traced.graph.inputs[1 + to] = value;
+                    let node = &mut traced.graph.nodes[value.node as usize];
+                    let (dtype, shape) = (node.outputs[0].dtype, node.outputs[0].shape.clone());
+                    node.attrs =
+                        Attrs::new().with("index", 1 + to).with("dtype", dtype).with("shape", &shape);
+                    let x = &traced.captures[*from];
+                    match own(x) {
+                        true => custom.operands.push(operand(state, x)?),
+                        false => custom.captures.push(x.clone()),
+                    }
+                }
+                custom.pullback = Ok(traced.graph);
+                custom.variables = traced.variables;
+            }
+        }
+        state.customs.push(custom);
+        Ok(())
+    })
+}
+
+/// How many nodes the innermost graph has now.
+pub(crate) fn node_count() -> usize {
+    STACK.with_borrow(|s| match s.last() {
+        Some(Frame::Trace(state)) => state.graph.nodes.len(),
+        _ => 0,
+    })
 }
 
 /// The device of the trace with this number; the CPU if it has ended.

@@ -1,11 +1,34 @@
 //! Tracing: while a function's body runs with symbolic tensors, ops become nodes here.
 
+mod cache;
+mod concrete;
 mod context;
+mod differentiate;
+mod function;
+#[cfg(test)]
+mod function_tests;
+mod misses;
+mod program;
+mod relax;
+mod replay;
+mod signature;
+mod structure;
 #[cfg(test)]
 mod tests;
+mod visitor;
+
+pub use concrete::Concrete;
 
 pub use context::init_scope;
 pub(crate) use context::{
-    Traced, assign_variable, device_of, is_tracing, read_variable, record, rng_read_and_skip, trace,
-    with_scope,
+    Custom, Traced, apart, assign_variable, custom, device_of, is_tracing, node_count, read_variable, record,
+    rng_read_and_skip, trace, with_scope,
 };
+pub use function::{
+    Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,
+};
+pub use misses::{Change, Miss, Rule};
+pub use signature::Signatures;
+pub(crate) use structure::Lend;
+pub use structure::Structure;
+pub use visitor::{DimSpec, Leaf, LeafKind, Rebuild, TensorSpec, Visitor};

@@ -1,0 +1,105 @@
+//! A concrete graph with what it refers to, ready to be called: run, recorded on tapes, or put into another graph.
+
+use super::Custom;
+use super::differentiate::{Derivatives, call_recorded};
+use super::replay::replay;
+use crate::device::{Device, Executable};
+use crate::error::{Error, Place, Result};
+use crate::graph::Graph;
+use crate::tape;
+use crate::tensor::Tensor;
+use crate::variable::Variable;
+use smallvec::SmallVec;
+use std::sync::{Arc, OnceLock};
+
+/// A graph without symbols, its captured tensors and variables, and its executable.
+pub(crate) struct Program {
+    /// For the record of a tape.
+    pub(crate) name: &'static str,
+    pub(crate) graph: Graph,
+    /// What stands behind the inputs after the arguments.
+    pub(crate) captures: Vec<Tensor>,
+    pub(crate) variables: Vec<Variable>,
+    /// Gradients that the user gave.
+    pub(crate) customs: Vec<Custom>,
+    pub(crate) device: Device,
+    executable: OnceLock<Arc<dyn Executable>>,
+    pub(crate) derivatives: Derivatives,
+}
+
+impl Program {
+    pub(crate) fn new(
+        name: &'static str,
+        graph: Graph,
+        captures: Vec<Tensor>,
+        variables: Vec<Variable>,
+        customs: Vec<Custom>,
+        device: Device,
+    ) -> Program {
+        Program {
+            name,
+            graph,
+            captures,
+            variables,
+            customs,
+            device,
+            executable: OnceLock::new(),
+            derivatives: Derivatives::default(),
+        }
+    }
+    /// The executable, compiled when first asked for.
+    pub(crate) fn executable(&self) -> Result<&Arc<dyn Executable>> {
+        if let Some(ready) = self.executable.get() {
+            return Ok(ready);
+        }
+        let made = self.device.backend().compile(&self.graph)?;
+        Ok(self.executable.get_or_init(|| made))
+    }
+    /// All inputs: the arguments and the captures. Without captures nothing is copied.
+    pub(crate) fn inputs<'a>(
+        &self,
+        arguments: &'a [Tensor],
+        room: &'a mut SmallVec<[Tensor; 8]>,
+    ) -> &'a [Tensor] {
+        if self.captures.is_empty() {
+            return arguments;
+        }
+        room.extend(arguments.iter().chain(&self.captures).cloned());
+        room
+    }
+    /// Runs it on tensors that fit.
+    pub(crate) fn run(&self, arguments: &[Tensor]) -> Result<Vec<Tensor>> {
+        let mut room = SmallVec::new();
+        let inputs = self.inputs(arguments, &mut room);
+        for (i, x) in inputs.iter().enumerate() {
+            if x.device() != self.device {
+                return Err(self.misplaced(i, x));
+            }
+        }
+        self.executable()?
+            .run(inputs, &self.variables)
+            .map_err(|e| e.within(format!("function `{}`", self.name)))
+    }
+    #[cold]
+    fn misplaced(&self, i: usize, x: &Tensor) -> Error {
+        let name = self.graph.input_names.get(i).map(String::as_str).unwrap_or("an input");
+        let text = format!("`{name}` is on {}, the function runs on {}", x.device(), self.device);
+        Error::invalid(self.name, text)
+            .with_hint(format!("move it before the call: {name}.to(\"{}\")?", self.device))
+    }
+    /// Calls it: into the graph that is being traced, onto the tapes that record, or just so.
+    pub(crate) fn call(self: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
+        if super::is_tracing() {
+            let mut room = SmallVec::new();
+            return Ok(replay(self, self.inputs(arguments, &mut room), &mut |_, _| {})?.outputs);
+        }
+        if tape::is_recording() && self.is_followed(arguments) {
+            return call_recorded(self, arguments, at);
+        }
+        self.run(arguments)
+    }
+    /// Whether a tape depends on an input, or would follow a read inside.
+    fn is_followed(&self, arguments: &[Tensor]) -> bool {
+        arguments.iter().chain(&self.captures).any(tape::tracks) || self.variables.iter().any(tape::follows)
+    }
+}

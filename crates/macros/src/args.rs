@@ -1,0 +1,166 @@
+//! The options of `#[function(..)]`.
+
+use crate::errors::Errors;
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Error, Ident, LitBool, LitInt, Path, Result, Token, bracketed};
+
+/// The options, as written.
+#[derive(Default)]
+pub struct Options {
+    pub signature: Vec<Spec>,
+    pub max_traces: Option<usize>,
+    pub relax_shapes: bool,
+    pub fast_math: bool,
+    pub inline: Option<bool>,
+    pub associated: bool,
+    /// Where Tenfold is, if not at `::tenfold`.
+    pub root: Option<Path>,
+}
+
+/// The dimensions of the tensor at a path.
+pub struct Spec {
+    /// The argument that the path begins with.
+    pub argument: Ident,
+    /// `x`, `batch.0`.
+    pub path: String,
+    pub dtype: Option<Ident>,
+    pub dims: Vec<Dim>,
+}
+
+pub enum Dim {
+    Named(Ident),
+    Any,
+    Fixed(usize),
+}
+
+const KNOWN: &str =
+    "signature = [..], max_traces = n, relax_shapes, fast_math, inline = false, associated, crate = ::path";
+const DTYPES: [&str; 13] =
+    ["f16", "bf16", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool"];
+
+/// Reads the options; what is wrong with them goes to `errors`.
+pub fn options(args: TokenStream, errors: &mut Errors) -> Options {
+    let mut options = Options::default();
+    let parser = |input: ParseStream| {
+        let mut seen: Vec<String> = vec![];
+        while !input.is_empty() {
+            one(input, &mut options, &mut seen, errors)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = parser.parse2(args) {
+        errors.push(error);
+    }
+    options
+}
+
+fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors: &mut Errors) -> Result<()> {
+    if input.peek2(Token![:]) || input.peek2(Token![.]) {
+        options.signature.push(spec(input, errors)?);
+        return Ok(());
+    }
+    let key = input.call(Ident::parse_any)?;
+    let name = key.to_string();
+    if seen.contains(&name) {
+        errors.at(key.span(), format!("`{name}` is given twice"));
+    }
+    seen.push(name.clone());
+    match name.as_str() {
+        "signature" => {
+            input.parse::<Token![=]>()?;
+            let list;
+            bracketed!(list in input);
+            while !list.is_empty() {
+                options.signature.push(spec(&list, errors)?);
+                if !list.is_empty() {
+                    list.parse::<Token![,]>()?;
+                }
+            }
+        }
+        "max_traces" => {
+            input.parse::<Token![=]>()?;
+            let n: LitInt = input.parse()?;
+            match n.base10_parse::<usize>()? {
+                0 => errors.at(n.span(), "a function needs at least one trace: `max_traces` counts from 1"),
+                n => options.max_traces = Some(n),
+            }
+        }
+        "relax_shapes" => options.relax_shapes = flag(input)?,
+        "fast_math" => options.fast_math = flag(input)?,
+        "inline" => options.inline = Some(flag(input)?),
+        "associated" => options.associated = flag(input)?,
+        "crate" => {
+            input.parse::<Token![=]>()?;
+            options.root = Some(input.call(Path::parse_mod_style)?);
+        }
+        _ => {
+            errors.at(key.span(), format!("there is no option `{name}`; there are: {KNOWN}"));
+            // What belongs to it is skipped, so that the options after it are read.
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<proc_macro2::TokenTree>()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `key`, `key = true`, `key = false`.
+fn flag(input: ParseStream) -> Result<bool> {
+    if !input.peek(Token![=]) {
+        return Ok(true);
+    }
+    input.parse::<Token![=]>()?;
+    Ok(input.parse::<LitBool>()?.value)
+}
+
+/// `x: [batch, 3]`, `x: f32[batch, _]`, `pair.0: [n]`.
+fn spec(input: ParseStream, errors: &mut Errors) -> Result<Spec> {
+    let argument = input.call(Ident::parse_any)?;
+    let mut path = argument.to_string();
+    while input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        let part = match input.peek(LitInt) {
+            true => input.parse::<LitInt>()?.to_string(),
+            false => input.parse::<Ident>()?.to_string(),
+        };
+        path = format!("{path}.{part}");
+    }
+    input.parse::<Token![:]>()?;
+    let dtype = match input.peek(syn::token::Bracket) {
+        true => None,
+        false => Some(input.parse::<Ident>()?),
+    };
+    if let Some(dtype) = &dtype
+        && !DTYPES.contains(&dtype.to_string().as_str())
+    {
+        errors.at(dtype.span(), format!("there is no dtype `{dtype}`; there are: {}", DTYPES.join(", ")));
+    }
+    let list;
+    bracketed!(list in input);
+    let dims = Punctuated::<Dim, Token![,]>::parse_terminated_with(&list, dim)?;
+    Ok(Spec { argument, path, dtype, dims: dims.into_iter().collect() })
+}
+
+fn dim(input: ParseStream) -> Result<Dim> {
+    if input.peek(Token![_]) {
+        input.parse::<Token![_]>()?;
+        return Ok(Dim::Any);
+    }
+    if input.peek(LitInt) {
+        return Ok(Dim::Fixed(input.parse::<LitInt>()?.base10_parse()?));
+    }
+    match input.parse::<Ident>() {
+        Ok(name) => Ok(Dim::Named(name)),
+        Err(_) => Err(Error::new(here(input), "a dimension is a number, a name, or `_`")),
+    }
+}
+
+fn here(input: ParseStream) -> Span {
+    input.span()
+}
