@@ -211,6 +211,41 @@ macro_rules! block {
 }
 pub(crate) use block;
 
+/// Elements that are widened at a time.
+const HALVES: usize = 256;
+
+/// Runs `f`, a function of f32, over half floats, whose results it rounds once.
+pub(crate) fn half_through<S: Lane<Compute = f32>>(f: BlockFn, inputs: &[&[u8]], output: &mut [u8]) {
+    for (i, out) in bytemuck::cast_slice_mut::<u8, S>(output).chunks_mut(HALVES).enumerate() {
+        let mut wide = [0f32; HALVES];
+        widened::<S>(f, inputs, i * HALVES, bytemuck::cast_slice_mut(&mut wide[..out.len()]));
+        for (out, wide) in out.iter_mut().zip(wide) {
+            *out = S::down(wide);
+        }
+    }
+}
+
+/// Runs `f`, a test of f32, over half floats.
+pub(crate) fn half_tested_through<S: Lane<Compute = f32>>(f: BlockFn, inputs: &[&[u8]], output: &mut [u8]) {
+    for (i, out) in output.chunks_mut(HALVES).enumerate() {
+        widened::<S>(f, inputs, i * HALVES, out);
+    }
+}
+
+/// `f` over the elements from `start` on, as f32, for as many as fit the output: at most [`HALVES`].
+fn widened<S: Lane<Compute = f32>>(f: BlockFn, inputs: &[&[u8]], start: usize, output: &mut [u8]) {
+    let mut wide = [[0f32; HALVES]; 3];
+    for (wide, input) in wide.iter_mut().zip(inputs) {
+        for (wide, x) in wide.iter_mut().zip(&bytemuck::cast_slice::<u8, S>(input)[start..]) {
+            *wide = x.up();
+        }
+    }
+    let n = (bytemuck::cast_slice::<u8, S>(inputs[0]).len() - start).min(HALVES);
+    let views: SmallVec<[&[u8]; 3]> =
+        wide[..inputs.len()].iter().map(|w| bytemuck::cast_slice(&w[..n])).collect();
+    f(&views, output);
+}
+
 /// The loop of a block function for one, two or three inputs of one storage type.
 macro_rules! block_out {
     ($ins:ident, $out:ident, [$x:ident], $s:ty => $o:ty, $e:expr) => {
@@ -244,9 +279,9 @@ pub(crate) use block_out;
 /// The block functions of an op for every dtype, as the function that `Cpu::Elementwise` wants.
 ///
 /// `blocks!([x, y] float => x + y, int => x.wrapping_add(y))`: each arm is a dtype class of the first input and an
-/// expression in that class's own type (f16 and bf16 compute in f32 and round once). With `-> bool` before the arms the
-/// expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `slow` (the same, for long functions that no vector unit helps), `real` (f32, f64), `half` (f16, bf16), `f32`,
-/// `f64`, `int` (all eight), `sint`, `uint`, `bool`.
+/// expression in that class's own type; f16 and bf16 go through the f32 function and are rounded once. With `-> bool` before
+/// the arms the expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `slow` (the same, for long functions
+/// that no vector unit helps), `real` (f32, f64), `int` (all eight), `sint`, `uint`, `bool`.
 macro_rules! blocks {
     ($xs:tt -> bool; $($class:ident => $e:expr),+ $(,)?) => {
         |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
@@ -258,20 +293,37 @@ macro_rules! blocks {
             None$(.or_else(|| $crate::op::blocks!(@$class inputs[0], $xs, same, $e)))+
         }
     };
-    (@float $d:expr, $xs:tt, $out:tt, $e:expr) => {
-        $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64, F16 half::f16, BF16 half::bf16)
-    };
-    (@slow $d:expr, $xs:tt, $out:tt, $e:expr) => {
-        $crate::op::blocks!(@rows plain $out $d, $xs, $e; F32 f32, F64 f64, F16 half::f16, BF16 half::bf16)
-    };
+    (@float $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@floats clones $out $d, $xs, $e) };
+    (@slow $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@floats plain $out $d, $xs, $e) };
+    (@floats $how:ident $out:ident $d:expr, $xs:tt, $e:expr) => {{
+        fn single() -> $crate::op::BlockFn {
+            $crate::op::blocks!(@one $how $out f32, $xs, $e)
+        }
+        match $d {
+            $crate::DType::F32 => Some(single()),
+            $crate::DType::F64 => Some($crate::op::blocks!(@one $how $out f64, $xs, $e)),
+            $crate::DType::F16 => Some($crate::op::blocks!(@through $out half::f16, single)),
+            $crate::DType::BF16 => Some($crate::op::blocks!(@through $out half::bf16, single)),
+            _ => None,
+        }
+    }};
+    (@one $how:ident same $s:ty, $xs:tt, $e:expr) => { $crate::op::block!($how $s => $s, $xs, $e) };
+    (@one $how:ident test $s:ty, $xs:tt, $e:expr) => { $crate::op::block!($how $s => $crate::op::Truth, $xs, $e) };
+    (@through same $s:ty, $single:ident) => {{
+        fn through(inputs: &[&[u8]], output: &mut [u8]) {
+            $crate::op::half_through::<$s>($single(), inputs, output);
+        }
+        through as $crate::op::BlockFn
+    }};
+    (@through test $s:ty, $single:ident) => {{
+        fn through(inputs: &[&[u8]], output: &mut [u8]) {
+            $crate::op::half_tested_through::<$s>($single(), inputs, output);
+        }
+        through as $crate::op::BlockFn
+    }};
     (@real $d:expr, $xs:tt, $out:tt, $e:expr) => {
         $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32, F64 f64)
     };
-    (@half $d:expr, $xs:tt, $out:tt, $e:expr) => {
-        $crate::op::blocks!(@rows clones $out $d, $xs, $e; F16 half::f16, BF16 half::bf16)
-    };
-    (@f32 $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@rows clones $out $d, $xs, $e; F32 f32) };
-    (@f64 $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@rows clones $out $d, $xs, $e; F64 f64) };
     (@int $d:expr, $xs:tt, $out:tt, $e:expr) => {
         $crate::op::blocks!(@rows plain $out $d, $xs, $e;
             I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64)

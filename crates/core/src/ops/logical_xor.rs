@@ -1,27 +1,4 @@
-use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, blocks, bools, err, ints, ok, rule, sig};
 use crate::tensor::faces;
-
-/// Whether exactly one of them holds.
-pub static LOGICAL_XOR: OpDef = OpDef {
-    name: "logical_xor",
-    tf: &[],
-    sig: sig!(x: T bool, y: T bool),
-    effect: Effect::Pure,
-    infer: rule::broadcast,
-    cpu: Cpu::Elementwise(blocks!([x, y] bool => x ^ y)),
-    gpu: Gpu::Elementwise(&[(Class::Bool, "x != y")]),
-    grad: Grad::None("a truth value has no gradient"),
-    exact: Exact::Bits,
-    composed: None,
-    samples: || vec![
-        ok([bools([4], &[true, false, true, false]), bools([4], &[true, true, false, false])]),
-        ok([bools([2, 1, 2], &[true, false, true, false]), bools([3, 1], &[true, true, false])]),
-        ok([bools([], &[true]), bools([0, 2], &[])]),
-        err([bools([2], &[true, false]), bools([3], &[true, true, false])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be bool"),
-    ],
-};
 
 faces! {
     /// Whether exactly one of them holds, with broadcasting.
@@ -32,5 +9,9 @@ faces! {
     /// # use tenfold_core as tf;
     /// assert_eq!(tf::constant([true, false]).logical_xor(true).to_vec::<bool>().unwrap(), [false, true]);
     /// ```
-    pub fn logical_xor / try_logical_xor(operand x, operand y) = apply1(&LOGICAL_XOR, &[x, y], Attrs::new());
+    pub fn logical_xor / try_logical_xor(operand x, operand y) =
+        {
+        let (any, both) = (super::try_logical_or(x, y)?, super::try_logical_and(x, y)?);
+        super::try_logical_and(&any, &both.try_logical_not()?)
+    };
 }

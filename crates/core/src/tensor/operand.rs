@@ -92,6 +92,13 @@ impl AsOperand for Tensor {
     }
 }
 
+impl AsOperand for Scalar {
+    #[inline]
+    fn as_operand(&self) -> Operand<'_> {
+        Operand::Scalar(*self)
+    }
+}
+
 impl AsOperand for Variable {
     #[track_caller]
     fn as_operand(&self) -> Operand<'_> {

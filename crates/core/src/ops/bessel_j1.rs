@@ -1,0 +1,43 @@
+use crate::cpu::math::special::Special;
+use crate::door::apply1;
+use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::tensor::faces;
+
+/// Bessel function of order 1.
+pub static BESSEL_J1: OpDef = OpDef {
+    name: "bessel_j1",
+    tf: &[Tf::same("BesselJ1")],
+    sig: sig!(x: _ float),
+    effect: Effect::Pure,
+    infer: rule::same_as_first,
+    cpu: Cpu::Elementwise(blocks!([x] slow => Special::bessel_j1(x))),
+    gpu: Gpu::CpuOnly("its series need f64, which WGSL has not"),
+    grad: Grad::Rule(|g| g.one({
+        let (x, y) = (g.x(), g.y());
+        let zero = x.equal(0.0);
+        let safe = super::select(&zero, 1.0, x);
+        g.dy() * super::select(&zero, 0.5, x.bessel_j0() - y / safe)
+    })),
+    exact: Exact::Relative(1e-5),
+    composed: None,
+    samples: || vec![
+        ok([floats([4], &[0.5, -1.0, 2.5, 6.0])]),
+        ok([floats([1], &[0.0])]).kink(),
+        ok([floats([2, 0, 3], &[])]),
+        ok([floats([], &[0.5])]),
+        err([ints([1], &[4])], "x must be float"),
+    ],
+};
+
+faces! {
+    /// The Bessel function `J₁(x)` of each element. The gradient is `dy·(J₀(x) - y/x)`, 1/2 at 0.
+    ///
+    /// Source: `tf.math.special.bessel_j1`.
+    ///
+    /// ```
+    /// # use tenfold_core as tf;
+    /// let y = tf::constant([0.0]).bessel_j1().to_vec::<f32>().unwrap();
+    /// assert!((y[0] - 0.0).abs() < 1e-6);
+    /// ```
+    pub fn bessel_j1 / try_bessel_j1(x: &Tensor) = apply1(&BESSEL_J1, &[x], Attrs::new());
+}
