@@ -223,6 +223,37 @@ impl Dim {
             Expr::Max(a, b) => Some(a.evaluate(bindings)?.max(b.evaluate(bindings)?)),
         }
     }
+    /// The dimension with the bound symbols replaced, the others left.
+    pub(crate) fn partial(self, bindings: &[(Dim, usize)]) -> Dim {
+        if self.is_known() {
+            return self;
+        }
+        if let Some(bound) = bindings.iter().find(|b| b.0 == self) {
+            return Dim::from(bound.1);
+        }
+        match self.expr() {
+            Expr::Symbol(_) => self,
+            Expr::Poly(terms) => terms.into_iter().fold(Dim(0), |sum, (monomial, c)| {
+                let one = Dim::from(c.unsigned_abs() as usize);
+                let term = monomial.iter().fold(one, |product, atom| product * atom.partial(bindings));
+                if c < 0 { sum - term } else { sum + term }
+            }),
+            Expr::Div(a, b) => a.partial(bindings).floor_div(b.partial(bindings)),
+            Expr::Broadcast(a, b) => a.partial(bindings).broadcast(b.partial(bindings)).unwrap_or(self),
+            Expr::Max(a, b) => a.partial(bindings).max(b.partial(bindings)),
+        }
+    }
+    /// Whether it depends on a size that only the run decides.
+    pub(crate) fn is_run_time(self) -> bool {
+        if self.is_known() {
+            return false;
+        }
+        match self.expr() {
+            Expr::Symbol(name) => name.starts_with('?'),
+            Expr::Poly(terms) => terms.iter().any(|(monomial, _)| monomial.iter().any(|a| a.is_run_time())),
+            Expr::Div(a, b) | Expr::Broadcast(a, b) | Expr::Max(a, b) => a.is_run_time() || b.is_run_time(),
+        }
+    }
     /// The text form, read back by [`Dim::parse`]: every symbol by its full name.
     pub(crate) fn text(self) -> String {
         if let Some(n) = self.size() {

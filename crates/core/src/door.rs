@@ -5,7 +5,7 @@
 use crate::device::{Device, Outputs};
 use crate::dim::Dim;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
-use crate::op::{Attrs, Fault, Infer, OpDef};
+use crate::op::{Attrs, Cpu, Fault, Infer, OpDef};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -66,7 +66,8 @@ pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result
     let outputs = if trace::is_tracing() || inputs.iter().any(|t| t.is_symbolic()) {
         trace::record(op, inputs, &attrs, outs, at, backward)?
     } else {
-        if let Some(huge) = outs.iter().find(|m| m.bytes().is_none()) {
+        let decided = !matches!(op.cpu, Cpu::Dynamic(_));
+        if let Some(huge) = outs.iter().find(|m| decided && m.bytes().is_none()) {
             let fault = Fault::new(format!("the result {huge} is too large")).kind(Kind::ResourceExhausted);
             return Err(explain(op, fault, &metas, at, backward));
         }

@@ -260,6 +260,18 @@ macro_rules! with_store {
     };
 }
 
+/// Like `with_store!`, for kernels over numbers: truth values do not get there.
+macro_rules! with_store_of_numbers {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        if $dtype == $crate::DType::Bool {
+            Err($crate::op::Fault::new("there is no kernel for bool"))
+        } else {
+            $crate::with_store!($dtype, $t => $body)
+        }
+    };
+}
+pub(crate) use with_store_of_numbers;
+
 /// Like `with_store!`, but with the [`Element`] type itself (`bool` is `bool`).
 #[macro_export]
 #[doc(hidden)]

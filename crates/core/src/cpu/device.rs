@@ -5,8 +5,8 @@ use crate::buffer::{Buffer, Storage};
 use crate::device::{Backend, Executable, Outputs, RemoteBuffer};
 use crate::error::{Error, Place, Result};
 use crate::graph::Graph;
-use crate::op::{Attrs, Call, Cpu, Fault, Metas, OpDef, Sizes, View, ViewMut};
-use crate::shape::Meta;
+use crate::op::{Attrs, Call, Cpu, Fault, Made, Metas, OpDef, Sizes, View, ViewMut};
+use crate::shape::{Meta, Shape};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -21,6 +21,14 @@ pub(crate) fn sizes(meta: &Meta) -> Sizes {
 
 fn view<'a>(meta: &Meta, storage: &'a Storage) -> View<'a> {
     View { dtype: meta.dtype, shape: sizes(meta), bytes: storage.bytes() }
+}
+
+/// A result that a kernel made: the dtype was decided before, the sizes by the kernel.
+fn take(decided: &Meta, made: Made) -> Result<Tensor> {
+    let mut buffer = Buffer::zeroed(made.bytes.len())?;
+    buffer.bytes_mut().copy_from_slice(&made.bytes);
+    let meta = Meta::new(decided.dtype, made.shape.iter().copied().collect::<Shape>());
+    Ok(Tensor::from_storage(meta, Storage::new(buffer)))
 }
 
 /// Runs one op on views. All metas are concrete; the outputs are allocated.
@@ -43,6 +51,7 @@ pub(crate) fn run_kernel<'b>(
             Ok(())
         }
         Cpu::Kernel(kernel) => kernel(&mut Call { inputs, outputs, attrs }),
+        Cpu::Dynamic(_) => Err(Fault::new("its sizes are only known when it has run")),
         Cpu::Engine(why) => Err(Fault::new(format!("handled by the engine: {why}"))),
     }
 }
@@ -70,6 +79,10 @@ impl Backend for CpuBackend {
             _ => {}
         }
         let views: SmallVec<[View<'_>; 4]> = metas.iter().zip(&storages).map(|(m, s)| view(m, s)).collect();
+        if let Cpu::Dynamic(kernel) = op.cpu {
+            let made = kernel(&views, attrs).map_err(fail)?;
+            return outs.iter().zip(made).map(|(m, made)| take(m, made)).collect();
+        }
         let mut buffers: SmallVec<[Buffer; 1]> =
             outs.iter().map(|m| Buffer::zeroed(m.bytes().unwrap_or(usize::MAX))).collect::<Result<_>>()?;
         {

@@ -1,10 +1,12 @@
 //! Running a graph on the CPU, node by node: the reference executor.
 
 use crate::device::{Device, Executable, Outputs};
+use crate::dim::Bindings;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::op::{Attrs, Cpu, Metas, OpDef};
 use crate::ops;
+use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use smallvec::SmallVec;
@@ -75,8 +77,30 @@ impl Interpreter {
 impl Executable for Interpreter {
     fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>> {
         let mut values: Vec<Outputs> = Vec::with_capacity(self.graph.nodes.len());
-        for node in &self.graph.nodes {
-            let outputs = self.step(node, &values, inputs, variables)?;
+        let whole = self.graph.is_concrete();
+        // The sizes that only the run decides, as they appear.
+        let mut bindings = Bindings::new();
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            let outputs = match whole
+                || node.outputs.iter().all(|m| m.shape.is_known()) && !node.attrs.are_run_time()
+            {
+                true => self.step(node, &values, inputs, variables)?,
+                false => {
+                    let metas: SmallVec<[&Meta; 4]> = node
+                        .inputs
+                        .iter()
+                        .map(|v| values[v.node as usize][v.output as usize].meta())
+                        .collect();
+                    let settled = self.graph.settled(i, &metas, &bindings)?;
+                    self.step(&settled, &values, inputs, variables)?
+                }
+            };
+            for (meta, y) in node.outputs.iter().zip(&outputs) {
+                let sizes = meta.shape.iter().zip(y.shape().iter());
+                bindings.extend(
+                    sizes.filter(|(d, _)| d.name().is_some()).filter_map(|(d, n)| Some((*d, n.size()?))),
+                );
+            }
             values.push(outputs);
         }
         let value = |v: &Value| values[v.node as usize][v.output as usize].clone();

@@ -99,7 +99,12 @@ impl Graph {
         let bindings = self.bindings(inputs)?;
         let mut bound = self.clone();
         for i in 0..bound.nodes.len() {
-            let attrs = bound.nodes[i].attrs.bind(&bindings).ok_or_else(|| self.unbound(i))?;
+            let symbolic = &self.nodes[i].attrs;
+            let attrs = match symbolic.bind(&bindings) {
+                Some(attrs) => attrs,
+                None if symbolic.are_run_time() => symbolic.partial(&bindings),
+                None => return Err(self.unbound(i)),
+            };
             let outputs = match self.inputs.iter().position(|v| v.node as usize == i) {
                 Some(k) => SmallVec::from_elem(inputs[k].clone(), 1),
                 None => {
@@ -111,9 +116,21 @@ impl Graph {
                 }
             };
             bound.nodes[i].attrs = attrs;
-            bound.nodes[i].outputs = outputs;
+            bound.nodes[i].outputs = named(outputs, &self.nodes[i].outputs);
         }
         Ok(bound)
+    }
+    /// The node at a position as it runs: with the sizes bound that the run has decided so far.
+    ///
+    /// # Errors
+    ///
+    /// If a shape rule refuses them.
+    pub(crate) fn settled(&self, i: usize, operands: &[&Meta], bindings: &Bindings) -> Result<Node> {
+        let node = &self.nodes[i];
+        let attrs = node.attrs.partial(bindings);
+        let outputs = (node.op.infer)(&Infer { inputs: operands, attrs: &attrs })
+            .map_err(|fault| crate::door::explain(node.op, fault, operands, node.at, node.backward))?;
+        Ok(Node { attrs, outputs, ..node.clone() })
     }
     /// What each symbol stands for, given the inputs' metas.
     pub fn bindings(&self, inputs: &[&Meta]) -> Result<Bindings> {
@@ -158,4 +175,16 @@ impl Graph {
         Error::new(Kind::InvalidArgument, node.op.name, "a dimension cannot be computed from the inputs")
             .at(node.at)
     }
+}
+
+/// The metas of a shape rule with the recorded names of the sizes that only the run decides.
+fn named(mut metas: Metas, recorded: &Metas) -> Metas {
+    for (meta, known) in metas.iter_mut().zip(recorded) {
+        for (d, name) in meta.shape.dims_mut().iter_mut().zip(known.shape.iter()) {
+            if d.name() == Some(crate::ops::RUN_TIME_DIM) {
+                *d = *name;
+            }
+        }
+    }
+    metas
 }

@@ -180,6 +180,18 @@ impl Attrs {
             other => panic!("attribute {name} is not a tensor: {other:?}"),
         }
     }
+    /// The attributes with the bound symbols of shapes replaced, the others left.
+    pub(crate) fn partial(&self, bindings: &[(Dim, usize)]) -> Attrs {
+        let bound = |(name, attr): &(&'static str, Attr)| match attr {
+            Attr::Shape(s) => (*name, Attr::Shape(s.iter().map(|d| d.partial(bindings)).collect())),
+            other => (*name, other.clone()),
+        };
+        Attrs(self.0.iter().map(bound).collect())
+    }
+    /// Whether a shape depends on a size that only the run decides.
+    pub(crate) fn are_run_time(&self) -> bool {
+        self.0.iter().any(|(_, a)| matches!(a, Attr::Shape(s) if s.iter().any(|d| d.is_run_time())))
+    }
     /// The attributes with every symbol of a shape replaced by its number.
     pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Attrs> {
         let bound = |(name, attr): &(&'static str, Attr)| {

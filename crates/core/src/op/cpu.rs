@@ -24,8 +24,25 @@ pub enum Cpu {
     Reindex(fn(inputs: &[&Meta], attrs: &Attrs, outputs: &[Meta]) -> Copies),
     /// A kernel of its own.
     Kernel(fn(&mut Call<'_, '_>) -> Result<(), Fault>),
+    /// A kernel that decides sizes from values: it makes its results, where the shape rule says `RUN_TIME_DIM`.
+    Dynamic(fn(&[View<'_>], &Attrs) -> Result<Vec<Made>, Fault>),
     /// Handled by the engine, for this reason.
     Engine(&'static str),
+}
+
+/// A result of a kernel that decides sizes from values.
+pub struct Made {
+    /// The sizes.
+    pub shape: Sizes,
+    /// The elements.
+    pub bytes: Vec<u8>,
+}
+
+impl Made {
+    /// These elements in this shape.
+    pub fn new<S: bytemuck::NoUninit>(elements: &[S], shape: &[usize]) -> Made {
+        Made { shape: shape.into(), bytes: bytemuck::cast_slice(elements).to_vec() }
+    }
 }
 
 /// Strided copies that fill the outputs.

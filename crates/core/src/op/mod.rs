@@ -14,7 +14,7 @@ mod sample;
 mod sig;
 
 pub use attr::{Attr, Attrs};
-pub use cpu::{AffineCopy, BlockFn, Call, Copies, Cpu, Sizes, View, ViewMut};
+pub use cpu::{AffineCopy, BlockFn, Call, Copies, Cpu, Made, Sizes, View, ViewMut};
 pub use gpu::{Gpu, GpuKernel, ReduceKind, ScanKind};
 pub use grad::{Backward, Grad, Grads};
 pub use infer::{Fault, Infer, Metas, rule};

@@ -102,6 +102,17 @@ fn output_type(a: &Args<'_>) -> DType {
     a.dtype_or("output_type", DType::I64)
 }
 
+fn segments(a: &Args<'_>) -> usize {
+    a.int("num_segments") as usize
+}
+
+/// A row for an op that combines updates into a tensor.
+macro_rules! scatter {
+    ($name:literal, $f:ident) => {
+        ($name, |a| vec![tf::$f(a.first(), a.second(), a.tensor("updates"))])
+    };
+}
+
 /// Rows of this family.
 pub(super) const ROWS: &[Row] = &[
     ("tf.reshape", |a| vec![a.first().reshape(a.ints("shape"))]),
@@ -144,4 +155,27 @@ pub(super) const ROWS: &[Row] = &[
     ("tf.shape", |a| vec![tf::shape(a.first())]),
     ("tf.size", |a| vec![tf::size(a.first())]),
     ("tf.rank", |a| vec![tf::rank(a.first())]),
+    ("tf.math.unsorted_segment_sum", |a| vec![a.first().unsorted_segment_sum(a.second(), segments(a))]),
+    ("tf.math.unsorted_segment_max", |a| vec![a.first().unsorted_segment_max(a.second(), segments(a))]),
+    ("tf.math.unsorted_segment_min", |a| vec![a.first().unsorted_segment_min(a.second(), segments(a))]),
+    ("tf.math.unsorted_segment_prod", |a| vec![a.first().unsorted_segment_prod(a.second(), segments(a))]),
+    ("tf.math.unsorted_segment_mean", |a| vec![a.first().unsorted_segment_mean(a.second(), segments(a))]),
+    ("tf.math.unsorted_segment_sqrt_n", |a| vec![a.first().unsorted_segment_sqrt_n(a.second(), segments(a))]),
+    ("tf.gather", |a| {
+        vec![a.first().gather_batched(a.second(), axis(a, 0), a.int_or("batch_dims", 0) as usize)]
+    }),
+    ("tf.gather_nd", |a| vec![match a.int_or("batch_dims", 0) {
+        0 => a.first().gather_nd(a.second()),
+        n => a.first().gather_nd_batched(a.second(), n as usize),
+    }]),
+    ("tf.nn.embedding_lookup", |a| vec![a.first().gather(a.second(), 0)]),
+    ("tf.scatter_nd", |a| {
+        let shape: Vec<usize> = a.values("shape").iter().map(|n| *n as usize).collect();
+        vec![tf::scatter_nd(a.first(), a.second(), shape)]
+    }),
+    scatter!("tf.tensor_scatter_nd_add", tensor_scatter_nd_add),
+    scatter!("tf.tensor_scatter_nd_sub", tensor_scatter_nd_sub),
+    scatter!("tf.tensor_scatter_nd_update", tensor_scatter_nd_update),
+    scatter!("tf.tensor_scatter_nd_min", tensor_scatter_nd_min),
+    scatter!("tf.tensor_scatter_nd_max", tensor_scatter_nd_max),
 ];
