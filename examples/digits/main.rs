@@ -104,7 +104,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn learn(name: &'static str, eagerly: bool, options: &Options, train: &Digits, test: &Digits) -> tf::Result<Run> {
+fn learn(
+    name: &'static str,
+    eagerly: bool,
+    options: &Options,
+    train: &Digits,
+    test: &Digits,
+) -> tf::Result<Run> {
     // Every way begins with the same weights and sees the same batches.
     let model = Mlp::new(&options.hidden, &Generator::from_seed(options.seed));
     let order = Generator::from_seed(options.seed + 100);
@@ -119,7 +125,9 @@ fn learn(name: &'static str, eagerly: bool, options: &Options, train: &Digits, t
     let mut seconds = 0.0;
     for _ in 0..options.epochs {
         let batches = train.batches(options.batch, &order)?;
-        let batches = batches.into_iter().map(|(x, y)| Ok((x.to(tf::Device::current())?, y.to(tf::Device::current())?)));
+        let batches = batches
+            .into_iter()
+            .map(|(x, y)| Ok((x.to(tf::Device::current())?, y.to(tf::Device::current())?)));
         let batches = batches.collect::<tf::Result<Vec<_>>>()?;
         let started = Instant::now();
         let mut losses = vec![];

@@ -13,7 +13,10 @@ pub fn print(runs: &[Run]) {
     for run in runs {
         let (first, last) = (run.losses.first().unwrap_or(&f32::NAN), run.losses.last().unwrap_or(&f32::NAN));
         let accuracy = run.epochs.last().map_or(f64::NAN, |e| e.1 * 100.0);
-        println!("{:<12} {first:>12.6} {last:>12.6} {accuracy:>10.2} % {:>12.0}", run.name, run.steps_per_second);
+        println!(
+            "{:<12} {first:>12.6} {last:>12.6} {accuracy:>10.2} % {:>12.0}",
+            run.name, run.steps_per_second
+        );
     }
     println!();
 }
@@ -44,7 +47,10 @@ pub fn pictures(folder: &Path, runs: &[Run], test: &Digits) -> Result<(), Box<dy
     };
     let (loss, accuracy) = (column(|e| e.0), column(|e| e.1 * 100.0));
     let lines = |columns: &'_ [Vec<f64>]| {
-        runs.iter().zip(columns.to_vec()).map(|(r, values)| Curve { name: r.name, values }).collect::<Vec<_>>()
+        runs.iter()
+            .zip(columns.to_vec())
+            .map(|(r, values)| Curve { name: r.name, values })
+            .collect::<Vec<_>>()
     };
     let charts = [("training loss", lines(&loss)), ("test accuracy, %", lines(&accuracy))];
     curves(&folder.join("curves.png"), &charts)?;

@@ -22,7 +22,8 @@ fn main() -> tf::Result<()> {
     let inputs = tf::random::normal([1000], 0.0, 1.0);
     let outputs = &inputs * 3.0 + 2.0 + tf::random::normal([1000], 0.0, 1.0);
 
-    let model = Linear { w: Variable::named("w", tf::constant(5.0)), b: Variable::named("b", tf::constant(10.0)) };
+    let model =
+        Linear { w: Variable::named("w", tf::constant(5.0)), b: Variable::named("b", tf::constant(10.0)) };
     let optimizer = Sgd::new(0.01);
     for step in 0..300 {
         let tape = tf::GradientTape::new();

@@ -30,10 +30,15 @@ impl Digits {
         GzDecoder::new(COMPRESSED).read_to_string(&mut text)?;
         let mut digits = Digits::default();
         for (number, line) in text.lines().enumerate() {
-            let damaged = || tf::Error::new(tf::Kind::DataLoss, "digits", format!("line {} cannot be read", number + 1));
-            let values: Vec<f32> =
-                line.split(',').map(|v| v.trim().parse().map_err(|_| damaged())).collect::<tf::Result<_>>()?;
-            let (label, pixels) = values.split_last().filter(|(_, p)| p.len() == PIXELS).ok_or_else(damaged)?;
+            let damaged = || {
+                tf::Error::new(tf::Kind::DataLoss, "digits", format!("line {} cannot be read", number + 1))
+            };
+            let values: Vec<f32> = line
+                .split(',')
+                .map(|v| v.trim().parse().map_err(|_| damaged()))
+                .collect::<tf::Result<_>>()?;
+            let (label, pixels) =
+                values.split_last().filter(|(_, p)| p.len() == PIXELS).ok_or_else(damaged)?;
             digits.images.extend(pixels.iter().map(|p| p / 16.0));
             digits.labels.push(*label as i32);
         }

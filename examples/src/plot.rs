@@ -35,8 +35,7 @@ pub fn curves(path: &Path, charts: &[(&str, Vec<Curve<'_>>)]) -> Result<(), Box<
         let mut builder = ChartBuilder::on(&area);
         builder.margin(14);
         builder.caption(title, ("sans-serif", 20)).x_label_area_size(36).y_label_area_size(56);
-        let mut chart =
-            builder.build_cartesian_2d(1.0..epochs.max(2) as f64, (low - room)..(high + room))?;
+        let mut chart = builder.build_cartesian_2d(1.0..epochs.max(2) as f64, (low - room)..(high + room))?;
         let mut mesh = chart.configure_mesh();
         mesh.light_line_style(WHITE);
         mesh.x_desc("epoch").label_style(("sans-serif", 13)).draw()?;
@@ -44,7 +43,8 @@ pub fn curves(path: &Path, charts: &[(&str, Vec<Curve<'_>>)]) -> Result<(), Box<
             let colour = Palette99::pick(k).to_rgba();
             let points = curve.values.iter().enumerate().map(|(i, v)| ((i + 1) as f64, *v));
             let line = chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
-            line.label(curve.name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            line.label(curve.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
         }
         chart
             .configure_series_labels()
@@ -85,7 +85,10 @@ pub fn digits(path: &Path, guesses: &[Guess<'_>], columns: usize) -> Result<(), 
         for (p, value) in guess.pixels.iter().enumerate() {
             let (x, y) = (left + (p % 8) as i32 * PIXEL, top + (p / 8) as i32 * PIXEL);
             let grey = 255 - (value * 255.0) as u8;
-            root.draw(&Rectangle::new([(x, y), (x + PIXEL, y + PIXEL)], RGBColor(grey, grey, grey).filled()))?;
+            root.draw(&Rectangle::new(
+                [(x, y), (x + PIXEL, y + PIXEL)],
+                RGBColor(grey, grey, grey).filled(),
+            ))?;
         }
         let right = guess.label == guess.guess;
         let colour = if right { RGBColor(22, 163, 74) } else { RGBColor(220, 38, 38) };

@@ -13,6 +13,7 @@ pub mod door;
 pub mod dtype;
 pub mod error;
 pub mod graph;
+pub mod losses;
 mod module;
 pub mod op;
 pub mod ops;
@@ -42,7 +43,7 @@ pub use tensor::{
 };
 pub use trace::{
     Change, Concrete, Function, Leaf, LeafKind, Miss, Rebuild, Rule, Signatures, Structure, Visitor,
-    functions_run_eagerly, init_scope, run_functions_eagerly,
+    functions_run_eagerly, init_scope, name_scope, run_functions_eagerly,
 };
 pub use variable::Variable;
 pub use variable_cell::VariableCell;

@@ -133,9 +133,9 @@ fn pictures_show_every_node_once_and_escape_names() {
         Device::cpu(),
         &[("x".into(), Meta::new(DType::F32, [3]))],
         |x| {
-            let y = crate::trace::with_scope("outer", || {
+            let y = crate::trace::name_scope("outer", || {
                 let a = &x[0] * 2.0;
-                crate::trace::with_scope("inner", || &a + 1.0)
+                crate::trace::name_scope("inner", || &a + 1.0)
             });
             Ok(&y / &x[0])
         },

@@ -4,6 +4,7 @@ use crate::dtype::DType;
 use crate::error::{OrRaise, Result};
 use crate::ops;
 use crate::tensor::{Scalar, Tensor};
+use crate::trace::{Rebuild, Structure, Visitor};
 use crate::variable::Variable;
 use std::sync::Arc;
 
@@ -119,5 +120,14 @@ impl Optimizer for Adam {
     }
     fn named_variables(&self) -> Vec<(String, Variable)> {
         self.state.named()
+    }
+}
+
+impl Structure for Adam {
+    fn visit(&self, v: &mut Visitor) {
+        v.identity("adam", self.id());
+    }
+    fn rebuild(&self, _: &mut Rebuild<'_>) -> Adam {
+        self.clone()
     }
 }

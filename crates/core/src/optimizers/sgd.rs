@@ -3,6 +3,7 @@ use super::{Optimizer, check};
 use crate::dtype::DType;
 use crate::error::{OrRaise, Result};
 use crate::tensor::Tensor;
+use crate::trace::{Rebuild, Structure, Visitor};
 use crate::variable::Variable;
 use std::sync::Arc;
 
@@ -95,5 +96,14 @@ impl Optimizer for Sgd {
     }
     fn named_variables(&self) -> Vec<(String, Variable)> {
         self.state.named()
+    }
+}
+
+impl Structure for Sgd {
+    fn visit(&self, v: &mut Visitor) {
+        v.identity("sgd", self.id());
+    }
+    fn rebuild(&self, _: &mut Rebuild<'_>) -> Sgd {
+        self.clone()
     }
 }

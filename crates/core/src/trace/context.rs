@@ -448,8 +448,17 @@ pub(crate) fn device_of(trace: u64) -> Device {
     })
 }
 
-/// Runs `f` with `name` appended to the name scope of the nodes it makes.
-pub(crate) fn with_scope<R>(name: &str, f: impl FnOnce() -> R) -> R {
+/// Runs `f` with `name` appended to the name scope of the nodes that it makes: the frames in a graph's picture. Eagerly it
+/// changes nothing.
+///
+/// Source: `tf.name_scope`.
+///
+/// ```
+/// # use tenfold_core as tf;
+/// let y = tf::name_scope("layer", || tf::constant(1.0) + 1.0);
+/// # assert_eq!(y.item::<f32>().unwrap(), 2.0);
+/// ```
+pub fn name_scope<R>(name: &str, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<&'static str>);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -19,11 +19,11 @@ mod visitor;
 
 pub use concrete::Concrete;
 
-pub use context::init_scope;
 pub(crate) use context::{
     Custom, Traced, apart, assign_variable, custom, device_of, is_tracing, node_count, read_variable, record,
-    rng_read_and_skip, trace, with_scope,
+    rng_read_and_skip, trace,
 };
+pub use context::{init_scope, name_scope};
 pub use function::{
     Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,
 };

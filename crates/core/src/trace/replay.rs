@@ -78,7 +78,7 @@ impl Replay<'_> {
             return Ok(SmallVec::new());
         }
         let operands: SmallVec<[&Tensor; 4]> = node.inputs.iter().map(|v| of(values, v)).collect();
-        super::with_scope(node.scope, || door::try_apply(node.op, &operands, node.attrs.clone()))
+        super::name_scope(node.scope, || door::try_apply(node.op, &operands, node.attrs.clone()))
     }
     /// A value with a gradient that the user gave.
     fn custom(

@@ -164,10 +164,12 @@ pub(super) const ROWS: &[Row] = &[
     ("tf.gather", |a| {
         vec![a.first().gather_batched(a.second(), axis(a, 0), a.int_or("batch_dims", 0) as usize)]
     }),
-    ("tf.gather_nd", |a| vec![match a.int_or("batch_dims", 0) {
-        0 => a.first().gather_nd(a.second()),
-        n => a.first().gather_nd_batched(a.second(), n as usize),
-    }]),
+    ("tf.gather_nd", |a| {
+        vec![match a.int_or("batch_dims", 0) {
+            0 => a.first().gather_nd(a.second()),
+            n => a.first().gather_nd_batched(a.second(), n as usize),
+        }]
+    }),
     ("tf.nn.embedding_lookup", |a| vec![a.first().gather(a.second(), 0)]),
     ("tf.scatter_nd", |a| {
         let shape: Vec<usize> = a.values("shape").iter().map(|n| *n as usize).collect();
