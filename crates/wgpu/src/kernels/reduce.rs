@@ -78,16 +78,16 @@ fn monoid(op: Op, form: Form) -> Monoid {
 }
 
 /// One stage: `kept` results of `reduced` elements each, cut into `segments` of `length`.
-struct Stage {
-    kept: Walk,
-    reduced: Walk,
-    segments: usize,
-    length: usize,
+pub(super) struct Stage {
+    pub(super) kept: Walk,
+    pub(super) reduced: Walk,
+    pub(super) segments: usize,
+    pub(super) length: usize,
     /// The input holds accumulators of an earlier stage, not elements.
-    from_acc: bool,
+    pub(super) from_acc: bool,
     /// The output is a result, not an accumulator.
-    last: bool,
-    tree: bool,
+    pub(super) last: bool,
+    pub(super) tree: bool,
 }
 
 impl Stage {
@@ -101,7 +101,7 @@ impl Stage {
         Ok(words)
     }
 
-    fn kernel(&self, op: Op, input: Form, output: Form) -> GpuResult<Kernel> {
+    pub(super) fn kernel(&self, op: Op, input: Form, output: Form) -> GpuResult<Kernel> {
         let monoid = monoid(op, input);
         let acc = &monoid.acc;
         let (kept_rank, reduced_rank) = (self.kept.shape.len(), self.reduced.shape.len());
