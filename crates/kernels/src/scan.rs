@@ -1,7 +1,10 @@
 //! Running sums, products and log-sum-exps along one axis, each line from its start (or its end) in order.
 
+use std::marker::PhantomData;
+
 use half::{bf16, f16};
 
+use super::clones::clones;
 use super::half_float::HalfFloat;
 use super::parallel;
 use super::reduce::{Monoid, Reduction};
@@ -48,7 +51,7 @@ pub fn scan<O: Reduction<T>, T: Copy + Send + Sync>(
         if inner == 1 {
             line::<O, T>(x, order, out);
         } else {
-            lines::<O, T>(x, inner, order, out);
+            lines(PhantomData::<O>, x, inner, order, out);
         }
     };
     let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * size } else { 0 };
@@ -74,19 +77,23 @@ fn line<O: Reduction<T>, T: Copy>(x: &[T], order: ScanOrder, out: &mut [T]) {
     if order.reverse { pairs.rev().for_each(each) } else { pairs.for_each(each) }
 }
 
-/// `inner` lines side by side.
-fn lines<O: Reduction<T>, T: Copy>(x: &[T], inner: usize, order: ScanOrder, out: &mut [T]) {
-    for first in (0..inner).step_by(TILE) {
-        let width = TILE.min(inner - first);
-        let mut acc = [O::Monoid::IDENTITY; TILE];
-        let each = |(out, x): (&mut [T], &[T])| {
-            let (out, x) = (&mut out[first..first + width], &x[first..first + width]);
-            for ((out, &x), acc) in out.iter_mut().zip(x).zip(&mut acc) {
-                *out = step::<O, T>(acc, x, order.exclusive);
-            }
-        };
-        let rows = out.chunks_exact_mut(inner).zip(x.chunks_exact(inner));
-        if order.reverse { rows.rev().for_each(each) } else { rows.for_each(each) }
+clones! {
+    /// `inner` lines side by side.
+    fn lines[O: Reduction<T>, T: Copy](
+        _of: PhantomData<O>, x: &[T], inner: usize, order: ScanOrder, out: &mut [T],
+    ) {
+        for first in (0..inner).step_by(TILE) {
+            let width = TILE.min(inner - first);
+            let mut acc = [O::Monoid::IDENTITY; TILE];
+            let each = |(out, x): (&mut [T], &[T])| {
+                let (out, x) = (&mut out[first..first + width], &x[first..first + width]);
+                for ((out, &x), acc) in out.iter_mut().zip(x).zip(&mut acc) {
+                    *out = step::<O, T>(acc, x, order.exclusive);
+                }
+            };
+            let rows = out.chunks_exact_mut(inner).zip(x.chunks_exact(inner));
+            if order.reverse { rows.rev().for_each(each) } else { rows.for_each(each) }
+        }
     }
 }
 
@@ -94,7 +101,7 @@ fn lines<O: Reduction<T>, T: Copy>(x: &[T], inner: usize, order: ScanOrder, out:
 pub struct LogSumExp;
 
 /// The join ln(eᵃ + eᵇ).
-pub struct LogAddExp<A>(std::marker::PhantomData<A>);
+pub struct LogAddExp<A>(PhantomData<A>);
 
 macro_rules! log_sum_exp {
     ($($acc:ident, $exp:path, $ln_1p:path;)*) => {$(

@@ -88,7 +88,8 @@ pub fn conv<S: Element>(shape: &ConvShape, x: &[S], filter: &[S], y: &mut [S], e
         let filter = matrix(&filter[(group * to).min(filter.len())..], 1, shape.out_channels);
         let rows = Rows { start: group * to, ..Rows::strided(pixels, shape.out_channels, 0) };
         let bias = epilogue.bias.map(|bias| &bias[group * to..][..to]);
-        let product = Product { batch: 1, k: taps * from, n: to, a: &patches, b: &filter, swap: None };
+        let product =
+            Product { batch: 1, k: taps * from, n: to, a: &patches, b: &filter, swap: patches.side() };
         product.run(y, rows, false, Epilogue { bias, ..epilogue });
     }
 }
@@ -139,7 +140,8 @@ pub fn conv_input_grad<S: Element>(shape: &ConvShape, filter: &[S], dy: &[S], dx
                 ],
             };
             let taps: usize = axes.iter().map(|axis| axis.taps).product();
-            let product = Product { batch: 1, k: taps * to, n: from, a: &patches, b: &weights, swap: None };
+            let product =
+                Product { batch: 1, k: taps * to, n: from, a: &patches, b: &weights, swap: patches.side() };
             product.run(dx, rows, false, Epilogue::none());
         }
     }

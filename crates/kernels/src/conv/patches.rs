@@ -62,26 +62,73 @@ impl<'a, S: Element> Patches<'a, S> {
         Some(&self.data[((image * deep + d) * high + h) * len..][..len])
     }
 
-    /// Copies a run of the window at `w` from its line, with zeros for what lies outside.
-    #[inline(always)]
-    fn copy(&self, line: &[S], w: usize, run: &Run, out: &mut [S::Acc]) {
-        let place = self.axes[2].place(w, run.taps[2]);
-        if !self.merged() && (place < 0 || place as usize >= self.axes[2].extent) {
-            return out.fill(S::Acc::ZERO);
+    /// Copies a run of each window in `rows` to places `stride` apart, with zeros for what lies outside.
+    fn copy_run(&self, rows: Range<usize>, run: &Run, stride: usize, out: &mut [S::Acc]) {
+        let mut at = rows.start;
+        while at < rows.end {
+            // Windows of one line at a time: they are found once, and most of them lie inside altogether.
+            let (image, window) = self.window(at);
+            let windows = window[2]..self.axes[2].count.min(window[2] + rows.end - at);
+            let out = &mut out[(at - rows.start) * stride..];
+            at += windows.len();
+            match self.line(image, window, run.taps) {
+                Some(line) => self.copy_from_line(line, windows, run, stride, out),
+                None => {
+                    for out in out.chunks_mut(stride).take(windows.len()) {
+                        out[run.within.0..run.within.1].fill(S::Acc::ZERO);
+                    }
+                }
+            }
         }
-        let start = place * self.channels as isize + (self.first + run.skip) as isize;
-        // Inside is start..start + len as far as it lies in the line.
-        let before = (-start).clamp(0, out.len() as isize) as usize;
-        let inside = (line.len() as isize - start).clamp(before as isize, out.len() as isize) as usize;
-        out[..before].fill(S::Acc::ZERO);
-        out[inside..].fill(S::Acc::ZERO);
-        let out = &mut out[before..inside];
-        if let Some(from) = usize::try_from(start + before as isize).ok().and_then(|start| line.get(start..))
-        {
-            for (to, x) in out.iter_mut().zip(from) {
+    }
+
+    /// Copies a run of each of some windows along one line.
+    fn copy_from_line(
+        &self,
+        line: &[S],
+        windows: Range<usize>,
+        run: &Run,
+        stride: usize,
+        out: &mut [S::Acc],
+    ) {
+        let len = run.within.1 - run.within.0;
+        // The run of window `w` starts at `first + w * step` of the line.
+        let step = self.axes[2].stride * self.channels;
+        let first =
+            self.axes[2].place(0, run.taps[2]) * self.channels as isize + (self.first + run.skip) as isize;
+        let whole_from = if first < 0 { first.unsigned_abs().div_ceil(step) } else { 0 };
+        let room = line.len() as isize - len as isize - first;
+        let whole_to = if room < 0 { 0 } else { room as usize / step + 1 };
+        let mut outs = out.chunks_mut(stride);
+        for w in windows {
+            let Some(out) = outs.next() else { return };
+            let out = &mut out[run.within.0..run.within.1];
+            if (whole_from..whole_to).contains(&w) {
+                let start = (first + (w * step) as isize) as usize;
+                for (to, x) in out.iter_mut().zip(&line[start..start + len]) {
+                    *to = x.widen();
+                }
+            } else {
+                self.copy_part(line, first + (w * step) as isize, w, run, out);
+            }
+        }
+    }
+
+    /// Copies what there is of a run that starts at `start` of its line, with zeros for the rest.
+    fn copy_part(&self, line: &[S], start: isize, w: usize, run: &Run, out: &mut [S::Acc]) {
+        out.fill(S::Acc::ZERO);
+        if self.merged() || self.axes[2].inside(w, run.taps[2]).is_some() {
+            let before = (-start).clamp(0, out.len() as isize) as usize;
+            let from = usize::try_from(start + before as isize).ok().and_then(|start| line.get(start..));
+            for (to, x) in out[before..].iter_mut().zip(from.unwrap_or(&[])) {
                 *to = x.widen();
             }
         }
+    }
+
+    /// Patches take the broadcast side, which copies them as they lie; pixels take what the engine thinks best.
+    pub(super) fn side(&self) -> Option<bool> {
+        if self.pixels().is_some() { None } else { Some(false) }
     }
 
     /// The pixels themselves, if every window is one pixel in its place.
@@ -102,26 +149,8 @@ impl<S: Element> Operand<S> for Patches<'_, S> {
     }
 
     fn copy_rows(&self, _: usize, rows: Range<usize>, k: Range<usize>, stride: usize, out: &mut [S::Acc]) {
-        let (mut image, [mut d, mut h, mut w]) = self.window(rows.start);
-        let [deep, high, wide] = self.axes.map(|axis| axis.count);
-        for out in out.chunks_mut(stride).take(rows.len()) {
-            for run in self.runs(k.clone()) {
-                let out = &mut out[run.within.0..run.within.1];
-                match self.line(image, [d, h, w], run.taps) {
-                    Some(line) => self.copy(line, w, &run, out),
-                    None => out.fill(S::Acc::ZERO),
-                }
-            }
-            w += 1;
-            if w == wide {
-                (w, h) = (0, h + 1);
-            }
-            if h == high {
-                (h, d) = (0, d + 1);
-            }
-            if d == deep {
-                (d, image) = (0, image + 1);
-            }
+        for run in self.runs(k) {
+            self.copy_run(rows.clone(), &run, stride, out);
         }
     }
 }
@@ -152,23 +181,8 @@ impl<S: Element> Operand<S> for PatchesTransposed<'_, S> {
     }
 
     fn copy_panel(&self, _: usize, outer: Range<usize>, k: Range<usize>, width: usize, out: &mut [S::Acc]) {
-        let wide = self.0.axes[2].count;
         for run in self.0.runs(outer) {
-            let mut at = k.start;
-            while at < k.end {
-                let (image, window) = self.0.window(at);
-                let count = (wide - window[2]).min(k.end - at);
-                let out = out[(at - k.start) * width..].chunks_mut(width).take(count);
-                let line = self.0.line(image, window, run.taps);
-                for (w, out) in (window[2]..).zip(out) {
-                    let out = &mut out[run.within.0..run.within.1];
-                    match line {
-                        Some(line) => self.0.copy(line, w, &run, out),
-                        None => out.fill(S::Acc::ZERO),
-                    }
-                }
-                at += count;
-            }
+            self.0.copy_run(k.clone(), &run, width, out);
         }
     }
 }

@@ -108,30 +108,48 @@ fn box_muller_block(x: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
+/// Sixty-four standard normal numbers from sixteen blocks: one loop, so that it becomes vector code.
+#[inline(always)]
+fn box_muller_blocks(blocks: &[[u32; 4]; BATCH]) -> [f32; 4 * BATCH] {
+    let mut numbers = [0.0; 4 * BATCH];
+    let words = blocks.as_flattened().as_chunks::<2>().0;
+    for (out, words) in numbers.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+        *out = box_muller_f32(words[0], words[1]);
+    }
+    numbers
+}
+
 clones! {
     /// Sixty-four normal numbers from sixteen blocks, rounded from f32 by `of`.
     fn normals[T, F: Fn(f32) -> T](stream: &Philox, batch: u64, out: &mut [T; 4 * BATCH], of: F) {
-        let blocks = stream.blocks::<BATCH>(batch * BATCH as u64, 1);
-        for (out, block) in out.as_chunks_mut::<4>().0.iter_mut().zip(blocks) {
-            *out = box_muller_block(block).map(&of);
+        let numbers = box_muller_blocks(&stream.blocks::<BATCH>(batch * BATCH as u64, 1));
+        for (out, x) in out.iter_mut().zip(numbers) {
+            *out = of(x);
         }
     }
 }
 
 clones! {
-    /// The same for truncated numbers: sixteen groups at once, and the few that meet an outlier again, slowly.
+    /// Sixty-four truncated ones: sixteen groups at once, and those that meet an outlier in a second round.
     fn truncated[T, F: Fn(f32) -> T](stream: &Philox, batch: u64, out: &mut [T; 4 * BATCH], of: F) {
         const LIMIT: f32 = TRUNCATE as f32;
+        let within = |x: f32| x.abs() < LIMIT;
         let first = batch * BATCH as u64 * SKIP_PER_ELEMENT;
-        let blocks = stream.blocks::<BATCH>(first, SKIP_PER_ELEMENT);
-        let mut numbers = blocks.map(box_muller_block);
-        for (group, four) in numbers.iter_mut().enumerate() {
-            if !four.iter().all(|x| x.abs() < LIMIT) {
-                let region = stream.skip(first + group as u64 * SKIP_PER_ELEMENT);
-                *four = first_within(|n| box_muller_block(region.block(n)), |x| x.abs() < LIMIT);
+        let mut numbers = box_muller_blocks(&stream.blocks::<BATCH>(first, SKIP_PER_ELEMENT));
+        if !numbers.iter().fold(true, |all, &x| all & within(x)) {
+            // A second block for every group, as fast as for one; hardly any group needs a third.
+            let second = box_muller_blocks(&stream.blocks::<BATCH>(first + 1, SKIP_PER_ELEMENT));
+            let seconds = second.as_chunks::<4>().0;
+            for (group, four) in numbers.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let draw = |n| match n {
+                    0 => *four,
+                    1 => seconds[group],
+                    _ => box_muller_block(stream.block(first + group as u64 * SKIP_PER_ELEMENT + n)),
+                };
+                *four = first_within(draw, within);
             }
         }
-        for (out, &x) in out.iter_mut().zip(numbers.as_flattened()) {
+        for (out, x) in out.iter_mut().zip(numbers) {
             *out = of(x);
         }
     }

@@ -10,10 +10,11 @@ use crate::gemm::{Element, Real};
 use crate::scratch::Scratch;
 use crate::share::share_rows;
 use crate::window::Axis;
+use bytemuck::Pod;
 use half::{bf16, f16};
 
 /// A type that has a maximum.
-pub trait Ordered: Copy + Send + Sync {
+pub trait Ordered: Pod + Send + Sync {
     /// The maximum of nothing.
     const LOWEST: Self;
 
@@ -88,7 +89,11 @@ fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argm
     let image_len = shape.image_len();
     share_rows(argmax, wide.count * shape.channels, shape.tasks(4), &|line, argmax| {
         let (image, d, h) = PoolShape::line(line, deep.count, high.count);
-        argmax_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], argmax);
+        let mut scratch = Scratch::take();
+        let best = scratch.slice::<T>(shape.channels);
+        let mut scratch = Scratch::take();
+        let best = scratch.slice::<T>(shape.channels);
+        argmax_line(&axes, d, h, &x[image * image_len..][..image_len], best, argmax);
         if include_batch {
             for place in argmax.iter_mut().filter(|place| **place >= 0) {
                 *place += (image * image_len) as i64;
@@ -202,25 +207,32 @@ clones! {
 }
 
 clones! {
-    /// The places of the maxima of one line of windows, within their image.
+    /// The places of the maxima of one line of windows, within their image; `best` has room for one window.
     fn argmax_line[T: Ordered](
         axes: &[Axis; 3],
-        channels: usize,
         d: usize,
         h: usize,
         x: &[T],
+        best: &mut [T],
         argmax: &mut [i64],
     ) {
+        let channels = best.len();
         for (w, argmax) in argmax.chunks_exact_mut(channels).enumerate() {
-            for (c, argmax) in argmax.iter_mut().enumerate() {
-                let mut best = None;
-                for place in places(axes, channels, d, h, w) {
-                    let x = x[place + c];
-                    if best.is_none_or(|(best, _)| x.beats(best)) {
-                        best = Some((x, place + c));
-                    }
+            let mut places = places(axes, channels, d, h, w);
+            match places.next() {
+                Some(place) => {
+                    best.copy_from_slice(&x[place..][..channels]);
+                    argmax.iter_mut().zip(place as i64..).for_each(|(argmax, place)| *argmax = place);
                 }
-                *argmax = best.map_or(-1, |(_, place)| place as i64);
+                None => argmax.fill(-1),
+            }
+            for place in places {
+                let found = best.iter_mut().zip(argmax.iter_mut()).zip(place as i64..);
+                for (((best, argmax), place), &x) in found.zip(&x[place..][..channels]) {
+                    let better = x.beats(*best);
+                    *best = if better { x } else { *best };
+                    *argmax = if better { place } else { *argmax };
+                }
             }
         }
     }

@@ -2,11 +2,15 @@
 
 use half::{bf16, f16};
 
+use super::super::clones::clones;
 use super::super::parallel;
 use super::{PARALLEL_FROM, TASK};
 
 /// Positions whose best values stand side by side.
 const TILE: usize = 256;
+
+/// Elements of a line compared side by side.
+const LANES: usize = 32;
 
 /// An element type with an order for [`argmax`] and [`argmin`]; NaN is never better.
 pub trait ArgOrder: Copy + Send + Sync {
@@ -92,9 +96,22 @@ fn arg<T: ArgOrder, I: ArgIndex>(
     }
     let one = |x: &[T], out: &mut [I]| {
         if inner == 1 {
-            out[0] = I::of(row(x, worst, better));
-            return;
+            out[0] = I::of(line(x, worst, better));
+        } else {
+            lines(x, out, worst, better);
         }
+    };
+    let size = extent * inner;
+    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * inner } else { 0 };
+    parallel::pieces(out, task, &|first, out| {
+        out.chunks_mut(inner).zip(x[first * extent..].chunks(size)).for_each(|(out, x)| one(x, out));
+    });
+}
+
+clones! {
+    /// As many lines side by side as there are results.
+    fn lines[T: ArgOrder, I: ArgIndex, F: Fn(T, T) -> bool](x: &[T], out: &mut [I], worst: T, better: F) {
+        let inner = out.len();
         for (tile, out) in out.chunks_mut(TILE).enumerate() {
             let mut best = [worst; TILE];
             out.fill(I::of(0));
@@ -107,30 +124,27 @@ fn arg<T: ArgOrder, I: ArgIndex>(
                 }
             }
         }
-    };
-    let size = extent * inner;
-    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * inner } else { 0 };
-    parallel::pieces(out, task, &|first, out| {
-        out.chunks_mut(inner).zip(x[first * extent..].chunks(size)).for_each(|(out, x)| one(x, out));
-    });
+    }
 }
 
-/// One line that lies together: the best value by lanes, then the first place that holds it.
-fn row<T: ArgOrder>(x: &[T], worst: T, better: impl Fn(T, T) -> bool) -> usize {
-    const LANES: usize = 16;
-    let pick = |best: T, x: T| if better(x, best) { x } else { best };
-    let mut lanes = [worst; LANES];
-    let (groups, rest) = x.as_chunks::<LANES>();
-    for group in groups {
-        for (lane, &x) in lanes.iter_mut().zip(group) {
-            *lane = pick(*lane, x);
+clones! {
+    /// One line that lies together: the best value by lanes, then the first place that holds it.
+    fn line[T: ArgOrder, F: Fn(T, T) -> bool](x: &[T], worst: T, better: F) -> usize {
+        let mut lanes = [worst; LANES];
+        let (groups, rest) = x.as_chunks::<LANES>();
+        for group in groups {
+            for (lane, &x) in lanes.iter_mut().zip(group) {
+                *lane = if better(x, *lane) { x } else { *lane };
+            }
         }
+        let best = lanes.iter().chain(rest).fold(worst, |best, &x| if better(x, best) { x } else { best });
+        if !better(best, worst) {
+            return 0;
+        }
+        // Equal to the best: better than the worst, which NaN is not, and not beaten.
+        let equal = |&x: &T| better(x, worst) && !better(best, x);
+        let with_best = |group: &[T; LANES]| group.iter().fold(false, |any, x| any | equal(x));
+        let first = groups.iter().position(with_best).unwrap_or(groups.len()) * LANES;
+        first + x[first..].iter().position(equal).unwrap_or(0)
     }
-    let best = lanes.iter().chain(rest).fold(worst, |best, &x| pick(best, x));
-    if !better(best, worst) {
-        return 0;
-    }
-    // Equal to the best: neither is better, and it is a number (NaN is not better, but neither is it equal).
-    let equal = |&x: &T| better(x, worst) && !better(best, x);
-    x.iter().position(equal).unwrap_or(0)
 }

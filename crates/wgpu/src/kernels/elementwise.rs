@@ -65,12 +65,12 @@ enum Access {
 }
 
 /// The kernel of a group, with its operands and words.
-struct Plan {
+pub(super) struct Plan {
     access: Vec<Access>,
     walk: Walk,
 }
 
-fn plan(group: &Group) -> Plan {
+pub(super) fn plan(group: &Group) -> Plan {
     let points: usize = group.shape.iter().product();
     let mut strided: Vec<Vec<isize>> = Vec::new();
     let access = group.inputs.iter().map(|input| {
@@ -93,7 +93,7 @@ fn plan(group: &Group) -> Plan {
     Plan { access, walk: Walk { shape, strides: strided }.collapse() }
 }
 
-fn kernel(group: &Group, plan: &Plan) -> Kernel {
+pub(super) fn kernel(group: &Group, plan: &Plan) -> Kernel {
     let mut helpers = Helpers::default();
     let mut body = format!(
         "  let i = wg * {THREADS}u + lid;\n  if (i >= {}) {{ return; }}\n{}",

@@ -13,7 +13,7 @@ use std::fmt::Write;
 
 /// A tile of `rows` by `cols` results a workgroup, each thread 4 by 4, `DEPTH` of k at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tile {
+pub(super) struct Tile {
     rows: u32,
     cols: u32,
 }
@@ -55,11 +55,11 @@ pub(crate) struct Gemm<'a> {
 pub(crate) const FIRST: usize = 8;
 
 impl Gemm<'_> {
-    fn tile(&self) -> Tile {
+    pub(super) fn tile(&self) -> Tile {
         if self.m > 32 && self.n > 32 { Tile { rows: 64, cols: 64 } } else { Tile { rows: 32, cols: 32 } }
     }
 
-    fn kernel(&self, tile: Tile, partial: bool) -> Kernel {
+    pub(super) fn kernel(&self, tile: Tile, partial: bool) -> Kernel {
         let Tile { rows, cols } = tile;
         let (across, down) = (cols / 4, rows / 4);
         let threads = across * down;

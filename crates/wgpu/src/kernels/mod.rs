@@ -17,4 +17,6 @@ mod index_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod window_tests;

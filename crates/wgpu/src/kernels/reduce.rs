@@ -78,34 +78,35 @@ fn monoid(op: Op, form: Form) -> Monoid {
 }
 
 /// One stage: `kept` results of `reduced` elements each, cut into `segments` of `length`.
-struct Stage {
-    kept: Walk,
-    reduced: Walk,
-    segments: usize,
-    length: usize,
+pub(super) struct Stage {
+    pub(super) kept: Walk,
+    pub(super) reduced: Walk,
+    pub(super) segments: usize,
+    pub(super) length: usize,
     /// The input holds accumulators of an earlier stage, not elements.
-    from_acc: bool,
+    pub(super) from_acc: bool,
     /// The output is a result, not an accumulator.
-    last: bool,
-    tree: bool,
+    pub(super) last: bool,
+    pub(super) tree: bool,
 }
 
 impl Stage {
-    /// Words: number of results, elements of each, segments, length of a segment; then both walks.
-    fn words(&self) -> GpuResult<Vec<u32>> {
+    /// Words: number of results, elements of each, segments, length of a segment, the mean's divisor; then both walks.
+    fn words(&self, op: Op) -> GpuResult<Vec<u32>> {
         let sizes = [self.kept.points(), self.reduced.points(), self.segments, self.length];
         let mut words: Vec<u32> = sizes.iter().map(|n| count(*n)).collect::<GpuResult<_>>()?;
+        words.push(if let Op::Mean(n) = op { n } else { 0 });
         words.extend(self.kept.words()?);
         words.extend(self.reduced.words()?);
         Ok(words)
     }
 
-    fn kernel(&self, op: Op, input: Form, output: Form) -> GpuResult<Kernel> {
+    pub(super) fn kernel(&self, op: Op, input: Form, output: Form) -> GpuResult<Kernel> {
         let monoid = monoid(op, input);
         let acc = &monoid.acc;
         let (kept_rank, reduced_rank) = (self.kept.shape.len(), self.reduced.shape.len());
-        let kept = offsets("o", kept_rank, 1, 4, "p");
-        let reduced = offsets("k", reduced_rank, 1, 4 + 2 * kept_rank, "q").replace("  ", "    ");
+        let kept = offsets("o", kept_rank, 1, 5, "p");
+        let reduced = offsets("k", reduced_rank, 1, 5 + 2 * kept_rank, "q").replace("  ", "    ");
         let element = if self.from_acc {
             "b0[p0 + q0]".to_string()
         } else {
@@ -115,12 +116,15 @@ impl Stage {
         let value = match op {
             Op::ArgMax | Op::ArgMin => format!("{}(r.i)", output.compute),
             Op::All | Op::Any => "(r != 0u)".into(),
-            // An integer mean of nothing is 0.
-            Op::Mean(n) if input.dtype.is_int() => format!("(r / {}({}u))", input.compute, n.max(1)),
-            Op::Mean(n) => format!("(r / {}({n}u))", input.compute),
+            // An integer mean of nothing is 0, a float one NaN.
+            Op::Mean(_) if input.dtype.is_int() => format!("(r / {}(max({}, 1u)))", input.compute, word(4)),
+            Op::Mean(_) => format!("(r / f32({}))", word(4)),
             _ => "r".into(),
         };
-        let stored = if self.last { helpers.resolve(&output.store(&value), "f32") } else { "r".to_string() };
+        let (finish, stored) = match self.last {
+            true => (format!("let value = {value}; "), helpers.resolve(&output.store("value"), "f32")),
+            false => (String::new(), "r".to_string()),
+        };
         let (n, k, segments, length) = (word(0), word(1), word(2), word(3));
         let step = format!(
             "    var k = first + {};\n    loop {{\n    if (k >= end) {{ break; }}\n{reduced}    \
@@ -134,7 +138,7 @@ impl Stage {
                 "  let o = wg / {segments};\n  let s = wg % {segments};\n{kept}{bounds}  var r = zero();\n{step}  \
                  part[lid] = r;\n  workgroupBarrier();\n  for (var step = {}u; step > 0u; step = step >> 1u) {{\n    \
                  if (lid < step) {{ part[lid] = combine(part[lid], part[lid + step]); }}\n    \
-                 workgroupBarrier();\n  }}\n  if (lid == 0u) {{\n    r = part[0];\n    b1[wg] = {stored};\n  }}\n",
+                 workgroupBarrier();\n  }}\n  if (lid == 0u) {{\n    r = part[0];\n    {finish}b1[wg] = {stored};\n  }}\n",
                 THREADS / 2
             );
             (body, format!("var<workgroup> part: array<{acc}, {THREADS}>;\n"))
@@ -142,7 +146,7 @@ impl Stage {
             // Results vary fastest, so that neighbouring threads read neighbours.
             let body = format!(
                 "  let t = wg * {THREADS}u + lid;\n  if (t >= {n} * {segments}) {{ return; }}\n  let o = t % {n};\n  \
-                 let s = t / {n};\n{kept}{bounds}  var r = zero();\n{step}  b1[t] = {stored};\n"
+                 let s = t / {n};\n{kept}{bounds}  var r = zero();\n{step}  {finish}b1[t] = {stored};\n"
             );
             (body, String::new())
         };
@@ -155,12 +159,12 @@ impl Stage {
             _ => "f32",
         };
         Ok(Kernel {
-            label: format!("{op:?}").to_lowercase(),
+            label: if let Op::Mean(_) = op { "mean".into() } else { format!("{op:?}").to_lowercase() },
             slots: vec![
                 Slot::read(if self.from_acc { acc_slot } else { input.storage }),
                 Slot::write(if self.last { output.storage } else { acc_slot }),
             ],
-            words: self.words()?.len(),
+            words: self.words(op)?.len(),
             threads: THREADS,
             items: format!("{}{}{shared}", helpers.text(), monoid.items),
             body,
@@ -178,7 +182,7 @@ impl Stage {
         let kernel = self.kernel(op, forms.0, forms.1)?;
         let results = (self.kept.points() * self.segments) as u64;
         let groups = if self.tree { results } else { results.div_ceil(u64::from(THREADS)) };
-        builder.launch(&kernel, [Operand::from(from), Operand::from(to)], self.words()?, groups)
+        builder.launch(&kernel, [Operand::from(from), Operand::from(to)], self.words(op)?, groups)
     }
 }
 

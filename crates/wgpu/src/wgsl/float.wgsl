@@ -626,12 +626,19 @@ fn floor_mod(x: f32, y: f32) -> f32 {
   return select(r, r + y, r != 0.0 && (r < 0.0) != (y < 0.0));
 }
 
+// A device's quotient may be off by an ulp or two: where a whole number times y is x, that number is the quotient.
+fn quotient(x: f32, y: f32) -> f32 {
+  let q = x / y;
+  let whole = round(q);
+  return select(q, whole, opaque(whole * y) == x);
+}
+
 fn floor_div(x: f32, y: f32) -> f32 {
-  return floor(x / y);
+  return floor(quotient(x, y));
 }
 
 fn trunc_div(x: f32, y: f32) -> f32 {
-  return trunc(x / y);
+  return trunc(quotient(x, y));
 }
 
 // The exact remainder of C's fmod, bit by bit of the quotient: `%` of WGSL is x - y * trunc(x / y), which is wrong for
