@@ -2,7 +2,7 @@
 
 use tenfold as tf;
 use tenfold_examples::data::{Digits, PIXELS};
-use tf::optimizers::{Adam, Optimizer};
+use tf::optimizers::Adam;
 use tf::random::Generator;
 use tf::{Module, Tensor, Variable, losses};
 

@@ -1,7 +1,7 @@
 //! A linear model, trained op by op: every line can be stepped through in a debugger.
 
 use tenfold as tf;
-use tf::optimizers::{Optimizer, Sgd};
+use tf::optimizers::Sgd;
 use tf::{Module, Tensor, Variable};
 
 #[derive(tf::Module)]

@@ -21,10 +21,10 @@ free_faces! {
     ///
     /// Source: `keras.losses.binary_crossentropy` with `from_logits=True`.
     pub fn binary_crossentropy_from_logits / try_binary_crossentropy_from_logits(labels: &Tensor, logits: &Tensor) =
-        ops::try_sigmoid_cross_entropy_with_logits(labels, logits)?.try_reduce_mean(&[-1], false);
+        ops::try_sigmoid_cross_entropy_with_logits(labels, logits)?.try_reduce_mean(-1, false);
     /// The mean over the last axis of the squared differences.
     ///
     /// Source: `keras.losses.mean_squared_error`.
     pub fn mean_squared_error / try_mean_squared_error(labels: &Tensor, predictions: &Tensor) =
-        ops::try_squared_difference(labels, predictions)?.try_reduce_mean(&[-1], false);
+        ops::try_squared_difference(labels, predictions)?.try_reduce_mean(-1, false);
 }

@@ -23,8 +23,38 @@
 pub use tenfold_core::*;
 pub use tenfold_macros::{Module, Structure, function, tf_function};
 
+pub mod names;
+pub use names::*;
+
+/// TensorFlow's `tf.math`: every function of the table, under the names that the root has too.
+pub mod math {
+    pub use tenfold_core::ops::*;
+}
+
+/// TensorFlow's `tf.nn`.
+pub mod nn {
+    pub use tenfold_core::ops::{
+        batch_normalization, elu, gelu, gelu_approximate, l2_loss, l2_normalize, leaky_relu,
+        log_poisson_loss, log_sigmoid, log_softmax, moments, relu, relu6, selu, sigmoid,
+        sigmoid_cross_entropy_with_logits, silu, softmax, softmax_cross_entropy_with_logits, softplus,
+        softsign, sparse_softmax_cross_entropy_with_logits, swish, tanh, weighted_cross_entropy_with_logits,
+        weighted_moments, zero_fraction,
+    };
+}
+
+/// The traits whose methods a program calls: `use tenfold::prelude::*;`.
+pub mod prelude {
+    pub use tenfold_core::optimizers::Optimizer as _;
+    pub use tenfold_core::{Module as _, Structure as _};
+}
+
 #[doc(hidden)]
 pub use tenfold_core::private as __private;
+
+/// The README's programs run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
 
 // The code that the macros write says `::tenfold`, in this crate's own tests too.
 extern crate self as tenfold;

@@ -11,7 +11,7 @@ pub static CUMSUM: OpDef = OpDef {
     tf: &[Tf::differs("Cumsum", "the axis is an input there")],
     sig: sig!(x: _ number; axis: Int, exclusive: Bool, reverse: Bool),
     effect: Effect::Pure,
-    infer: infer,
+    infer,
     cpu: Cpu::Kernel(|call| {
         let ((extent, inner), order) = (line(call), order(call.attrs));
         let (x, y) = (&call.inputs[0], &mut call.outputs[0]);
@@ -22,7 +22,7 @@ pub static CUMSUM: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy().cumsum(g.attrs().int("axis"), g.attrs().bool("exclusive"), !g.attrs().bool("reverse")))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: samples,
+    samples,
 };
 
 /// The attributes of a scan.

@@ -123,27 +123,4 @@ free_faces! {
         }
         Ok((clipped, norm))
     };
-    /// The sum of tensors of one shape.
-    ///
-    /// Source: `tf.math.add_n`.
-    ///
-    /// ```
-    /// # use tenfold_core as tf;
-    /// assert_eq!(tf::add_n(&[tf::constant([1, 2]), tf::constant([3, 4])]).to_vec::<i32>().unwrap(), [4, 6]);
-    /// ```
-    pub fn add_n / try_add_n(list: &[impl Borrow<Tensor>]) = {
-        let list = refs(list);
-        let Some((first, rest)) = list.split_first() else {
-            return Err(Error::invalid("add_n", "there must be at least one tensor").at(Place::caller()));
-        };
-        let mut sum = (*first).clone();
-        for x in rest {
-            if x.shape().rank() != sum.rank() || x.shape().iter().zip(sum.shape().iter()).any(|(a, b)| !a.may_equal(*b)) {
-                let text = format!("all tensors must have the same shape: one is {}, another {}", sum.meta(), x.meta());
-                return Err(Error::invalid("add_n", text).at(Place::caller()));
-            }
-            sum = super::try_add(&sum, *x)?;
-        }
-        Ok(sum)
-    };
 }

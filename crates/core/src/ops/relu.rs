@@ -10,7 +10,7 @@ pub static RELU: OpDef = OpDef {
     sig: sig!(x: _ number),
     effect: Effect::Pure,
     infer: rule::same_as_first,
-    cpu: Cpu::Elementwise(blocks!([x] float => Real::maximum(x, 0.0), int => x.max(0))),
+    cpu: Cpu::Elementwise(blocks!([x] float => Real::maximum(x, 0.0), sint => x.max(0), uint => x)),
     gpu: Gpu::Elementwise(&[(Class::Float, "max(x, 0.0)"), (Class::Number, "max(x, 0)")]),
     grad: Grad::Rule(|g| g.one(super::select(&g.y().greater(0.0), g.dy(), 0.0))),
     exact: Exact::Bits,

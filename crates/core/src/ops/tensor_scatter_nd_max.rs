@@ -18,7 +18,7 @@ pub static TENSOR_SCATTER_ND_MAX: OpDef = OpDef {
         combine(ScatterOp::Max, &call.inputs[1], &call.inputs[2], &mut call.outputs[0])
     }),
     gpu: Gpu::CpuOnly("several updates may meet at one place, in the order of the indices"),
-    grad: Grad::Rule(|g| to_the_chosen(g)),
+    grad: Grad::Rule(to_the_chosen),
     exact: Exact::Bits,
     composed: None,
     samples: || {

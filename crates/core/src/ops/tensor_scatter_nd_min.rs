@@ -17,7 +17,7 @@ pub static TENSOR_SCATTER_ND_MIN: OpDef = OpDef {
         combine(ScatterOp::Min, &call.inputs[1], &call.inputs[2], &mut call.outputs[0])
     }),
     gpu: Gpu::CpuOnly("several updates may meet at one place, in the order of the indices"),
-    grad: Grad::Rule(|g| super::tensor_scatter_nd_max::to_the_chosen(g)),
+    grad: Grad::Rule(super::tensor_scatter_nd_max::to_the_chosen),
     exact: Exact::Bits,
     composed: None,
     samples: || {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// # use tenfold_core as tf;
-/// use tf::optimizers::{Adam, Optimizer};
+/// use tf::optimizers::Adam;
 /// let w = tf::Variable::new(tf::constant([1.0]));
 /// Adam::new(0.1).apply_gradients([tf::constant([3.0])], [w.clone()]);
 /// assert!((w.read().to_vec::<f32>().unwrap()[0] - 0.9).abs() < 1e-5);
@@ -72,6 +72,15 @@ impl Adam {
     #[track_caller]
     pub fn set_learning_rate(&self, rate: f64) {
         self.state.set_rate(rate).or_raise();
+    }
+    /// Applies one gradient to each variable.
+    ///
+    /// # Panics
+    ///
+    /// If the lists do not fit; the twin is [`Optimizer::try_apply_gradients`].
+    #[track_caller]
+    pub fn apply_gradients(&self, gradients: impl AsRef<[Tensor]>, variables: impl AsRef<[Variable]>) {
+        self.try_apply_gradients(gradients.as_ref(), variables.as_ref()).or_raise();
     }
     /// What tells this optimizer from all others: clones share it.
     pub fn id(&self) -> u64 {

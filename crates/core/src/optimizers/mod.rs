@@ -13,7 +13,7 @@ mod tests;
 pub use adam::{Adam, AdamOptions};
 pub use sgd::Sgd;
 
-use crate::error::{Error, OrRaise, Place, Result};
+use crate::error::{Error, Place, Result};
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 
@@ -29,19 +29,6 @@ pub trait Optimizer {
     fn try_apply_gradients(&self, gradients: &[Tensor], variables: &[Variable]) -> Result<()>;
     /// Its own variables, by path names: the step counter, the learning rate, the slots in the order of the variables.
     fn named_variables(&self) -> Vec<(String, Variable)>;
-
-    /// Like [`Optimizer::try_apply_gradients`], but panics.
-    ///
-    /// # Panics
-    ///
-    /// As the twin fails.
-    #[track_caller]
-    fn apply_gradients(&self, gradients: impl AsRef<[Tensor]>, variables: impl AsRef<[Variable]>)
-    where
-        Self: Sized,
-    {
-        self.try_apply_gradients(gradients.as_ref(), variables.as_ref()).or_raise();
-    }
 }
 
 /// The lists belong together.

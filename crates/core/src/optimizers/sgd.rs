@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// # use tenfold_core as tf;
-/// use tf::optimizers::{Optimizer, Sgd};
+/// use tf::optimizers::Sgd;
 /// let w = tf::Variable::new(tf::constant([1.0, 2.0]));
 /// Sgd::new(0.5).apply_gradients([tf::constant([1.0, -1.0])], [w.clone()]);
 /// assert_eq!(w.read().to_vec::<f32>().unwrap(), [0.5, 2.5]);
@@ -56,6 +56,15 @@ impl Sgd {
     #[track_caller]
     pub fn set_learning_rate(&self, rate: f64) {
         self.state.set_rate(rate).or_raise();
+    }
+    /// Applies one gradient to each variable.
+    ///
+    /// # Panics
+    ///
+    /// If the lists do not fit; the twin is [`Optimizer::try_apply_gradients`].
+    #[track_caller]
+    pub fn apply_gradients(&self, gradients: impl AsRef<[Tensor]>, variables: impl AsRef<[Variable]>) {
+        self.try_apply_gradients(gradients.as_ref(), variables.as_ref()).or_raise();
     }
     /// What tells this optimizer from all others: clones share it.
     pub fn id(&self) -> u64 {

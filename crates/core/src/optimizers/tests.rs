@@ -3,7 +3,9 @@ use crate as tf;
 use crate::trace::trace;
 use crate::{DType, Device, Meta, Tensor, Variable};
 
-fn steps(optimizer: &dyn Fn() -> Box<dyn Fn(&[Tensor], &[Variable])>) -> (Vec<u32>, Vec<u32>) {
+type Apply = Box<dyn Fn(&[Tensor], &[Variable])>;
+
+fn steps(optimizer: &dyn Fn() -> Apply) -> (Vec<u32>, Vec<u32>) {
     let bits =
         |v: &Variable| v.read().to_vec::<f32>().unwrap().iter().map(|f| f.to_bits()).collect::<Vec<_>>();
     let gradients: Vec<Tensor> =

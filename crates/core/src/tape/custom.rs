@@ -1,5 +1,6 @@
 //! Gradients that the user gives, and forward mode.
 
+use super::sources::Source;
 use super::{GradientOptions, GradientTape, Pullback, Unconnected, record_custom};
 use crate::error::{Error, OrRaise, Place, Result};
 use crate::ops;
@@ -130,4 +131,49 @@ pub fn try_jvp(
     let along: Vec<Tensor> = tangents.iter().map(|t| (*t).clone()).collect();
     let dy = outer.gradient_with(&pulled, &u, &zeros.output_gradients(&along))?;
     Ok((y, dy))
+}
+
+impl GradientTape {
+    /// All derivatives of the elements of `y` with respect to the elements of `x`: a tensor of shape
+    /// `y.shape() + x.shape()`. One backward pass for each element of `y`.
+    ///
+    /// Source: `tf.GradientTape.jacobian`.
+    ///
+    /// ```
+    /// # use tenfold_core as tf;
+    /// let x = tf::constant([1.0, 2.0]);
+    /// let tape = tf::GradientTape::new();
+    /// tape.watch(&x);
+    /// let y = &x * &x;
+    /// assert_eq!(tape.jacobian(&y, &x).to_vec::<f32>().unwrap(), [2.0, 0.0, 0.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`GradientTape::gradient`]; the twin is [`GradientTape::try_jacobian`].
+    #[track_caller]
+    pub fn jacobian(&self, y: &Tensor, x: &Tensor) -> Tensor {
+        self.try_jacobian(y, x).or_raise()
+    }
+    /// Like [`GradientTape::jacobian`], but returns the error.
+    #[track_caller]
+    pub fn try_jacobian(&self, y: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let at = Place::caller();
+        let n = y.shape().num_elements();
+        let mut rows = vec![];
+        for i in 0..n {
+            let mut one = vec![0.0; n];
+            one[i] = 1.0;
+            let dy = Tensor::from_f64(&one, y.dtype(), y.shape())?;
+            let dy = if y.remote().is_some() { crate::device::transfer(&dy, y.device())? } else { dy };
+            let options = GradientOptions::new().output_gradients(std::slice::from_ref(&dy));
+            let sources = [Source::Tensor(x.clone())];
+            rows.extend(self.pull(std::slice::from_ref(y), &sources, &options, at, i + 1 == n)?);
+        }
+        let shape: crate::Shape = y.shape().iter().chain(x.shape().iter()).copied().collect();
+        match rows.is_empty() {
+            true => ops::try_zeros_of(x.dtype(), shape),
+            false => ops::try_stack(&rows, 0)?.try_reshape(shape),
+        }
+    }
 }

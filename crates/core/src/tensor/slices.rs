@@ -163,7 +163,12 @@ macro_rules! s {
     (@items [$($done:expr,)*] $e:expr $(, $($rest:tt)*)?) => {
         $crate::s!(@items [$($done,)* $crate::SliceItem::from($e),] $($($rest)*)?)
     };
-    ($($items:tt)*) => { $crate::s!(@items [] $($items)*) };
+    // `1..-1` is a range from 1 to the last: not empty, as the linter thinks.
+    ($($items:tt)*) => {{
+        #[allow(clippy::reversed_empty_ranges)]
+        let slices = $crate::s!(@items [] $($items)*);
+        slices
+    }};
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ struct State {
     scope: &'static str,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are as many as nested traces: one or two")]
 enum Frame {
     Trace(State),
     /// Ops inside run eagerly.
@@ -322,7 +323,8 @@ fn append(
 }
 
 fn slot(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
-    if v.device() != state.device {
+    // A generator's state is in host memory wherever the graph runs: it is six words, and the engine draws from it.
+    if v.device() != state.device && !host {
         let text =
             format!("the variable `{}` is on {}, the graph runs on {}", v.name(), v.device(), state.device);
         return Err(Error::invalid("variable", text)
