@@ -91,8 +91,6 @@ fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argm
         let (image, d, h) = PoolShape::line(line, deep.count, high.count);
         let mut scratch = Scratch::take();
         let best = scratch.slice::<T>(shape.channels);
-        let mut scratch = Scratch::take();
-        let best = scratch.slice::<T>(shape.channels);
         argmax_line(&axes, d, h, &x[image * image_len..][..image_len], best, argmax);
         if include_batch {
             for place in argmax.iter_mut().filter(|place| **place >= 0) {
