@@ -1,13 +1,14 @@
 //! Depthwise convolutions: every input channel has a small filter bank of its own.
 //!
-//! There is no product to reuse, so these are row kernels: a line of the result is kept in scratch while the taps pass
-//! over it, vectors along the channels. Sums are chains of fused multiply-adds that start from zero.
+//! There is no operand to pack and reuse: for each element the products of its sum are listed, and the list serves all
+//! channels, which vectors run along. Sums are chains of fused multiply-adds that start from zero.
 
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
 use crate::scratch::Scratch;
 use crate::share::{share_rows, tasks};
-use crate::window::{Axis, Window, product};
+use crate::window::{Window, product};
+use std::ops::Range;
 
 /// A convolution of `x[batch, spatial.., channels]` with `filter[taps.., channels, multiplier]` to
 /// `y[batch, windows.., channels * multiplier]`: channel `c * multiplier + q` of the output comes from channel `c` of
@@ -51,10 +52,13 @@ impl DepthwiseShape {
         self.channels * self.multiplier
     }
 
-    /// Multiply-adds, roughly in vectors of eight.
+    fn taps(&self) -> usize {
+        self.window.size.iter().product()
+    }
+
+    /// How many tasks to cut the work into. A multiply-add costs about four times one of a matrix product.
     fn tasks(&self) -> usize {
-        let taps: usize = self.window.size.iter().product();
-        tasks(self.output_len().unwrap_or(usize::MAX).saturating_mul(taps).saturating_mul(4))
+        tasks(self.output_len().unwrap_or(usize::MAX).saturating_mul(self.taps()).saturating_mul(4))
     }
 }
 
@@ -72,17 +76,23 @@ pub fn depthwise_conv<S: Element>(shape: &DepthwiseShape, x: &[S], filter: &[S],
     share_rows(y, wide.count * outputs, shape.tasks(), &|row, y| {
         let (image, d, h) = (row / high.count / deep.count, row / high.count % deep.count, row % high.count);
         let mut scratch = Scratch::take();
-        let sums = scratch.slice::<S::Acc>(y.len());
-        sums.fill(S::Acc::ZERO);
-        for (td, th) in pairs(deep.taps_inside(d), high.taps_inside(h)) {
-            let line =
-                (image * deep.extent + deep.place(d, td) as usize) * high.extent + high.place(h, th) as usize;
-            let x = &x[line * wide.extent * channels..][..wide.extent * channels];
-            let taps = &filter[(td * high.taps + th) * wide.taps * outputs..][..wide.taps * outputs];
-            forward_line(&wide, multiplier, x, taps, sums);
-        }
-        for (y, &sum) in y.iter_mut().zip(&*sums) {
-            *y = S::round(sum);
+        let terms = scratch.slice::<Term>(shape.taps());
+        for (w, y) in y.chunks_exact_mut(outputs).enumerate() {
+            let mut found = 0;
+            for (td, th) in pairs(deep.taps_inside(d), high.taps_inside(h)) {
+                let line = (image * deep.extent + deep.place(d, td) as usize) * high.extent;
+                let line = (line + high.place(h, th) as usize) * wide.extent;
+                for tw in wide.taps_inside(w) {
+                    let tap = (td * high.taps + th) * wide.taps + tw;
+                    terms[found] = [(line + wide.place(w, tw) as usize) * channels, tap * outputs];
+                    found += 1;
+                }
+            }
+            if multiplier == 1 {
+                by_channel(&terms[..found], x, filter, y);
+            } else {
+                one_to_many(&terms[..found], multiplier, x, filter, y);
+            }
         }
     });
 }
@@ -97,24 +107,28 @@ pub fn depthwise_conv_input_grad<S: Element>(shape: &DepthwiseShape, filter: &[S
     let DepthwiseShape { channels, multiplier, .. } = *shape;
     let [deep, high, wide] = shape.window.axes();
     let outputs = shape.outputs();
-    if outputs == 0 {
-        return dx.fill(S::round(S::Acc::ZERO));
-    }
     share_rows(dx, wide.extent * channels, shape.tasks(), &|row, dx| {
         let (image, d, h) =
             (row / high.extent / deep.extent, row / high.extent % deep.extent, row % high.extent);
         let mut scratch = Scratch::take();
-        let sums = scratch.slice::<S::Acc>(dx.len());
-        sums.fill(S::Acc::ZERO);
-        for (td, th) in pairs(0..deep.taps, 0..high.taps) {
-            let (Some(d), Some(h)) = (deep.window_at(d, td), high.window_at(h, th)) else { continue };
-            let line = (image * deep.count + d) * high.count + h;
-            let dy = &dy[line * wide.count * outputs..][..wide.count * outputs];
-            let taps = &filter[(td * high.taps + th) * wide.taps * outputs..][..wide.taps * outputs];
-            input_grad_line(&wide, multiplier, dy, taps, sums);
-        }
-        for (dx, &sum) in dx.iter_mut().zip(&*sums) {
-            *dx = S::round(sum);
+        let terms = scratch.slice::<Term>(shape.taps());
+        for (w, dx) in dx.chunks_exact_mut(channels).enumerate() {
+            let mut found = 0;
+            for (td, th) in pairs(0..deep.taps, 0..high.taps) {
+                let (Some(d), Some(h)) = (deep.window_at(d, td), high.window_at(h, th)) else { continue };
+                let line = ((image * deep.count + d) * high.count + h) * wide.count;
+                for tw in 0..wide.taps {
+                    let Some(w) = wide.window_at(w, tw) else { continue };
+                    let tap = (td * high.taps + th) * wide.taps + tw;
+                    terms[found] = [(line + w) * outputs, tap * outputs];
+                    found += 1;
+                }
+            }
+            if multiplier == 1 {
+                by_channel(&terms[..found], dy, filter, dx);
+            } else {
+                many_to_one(&terms[..found], multiplier, dy, filter, dx);
+            }
         }
     });
 }
@@ -134,6 +148,8 @@ pub fn depthwise_conv_filter_grad<S: Element>(shape: &DepthwiseShape, x: &[S], d
         let mut scratch = Scratch::take();
         let (totals, sums) = scratch.slice::<S::Acc>(2 * outputs).split_at_mut(outputs);
         totals.fill(S::Acc::ZERO);
+        let windows = wide.windows_inside(tw);
+        let first = if windows.is_empty() { 0 } else { wide.place(windows.start, tw) as usize };
         for image in 0..batch {
             for (d, h) in pairs(deep.windows_inside(td), high.windows_inside(th)) {
                 let from = (image * deep.extent + deep.place(d, td) as usize) * high.extent;
@@ -141,7 +157,8 @@ pub fn depthwise_conv_filter_grad<S: Element>(shape: &DepthwiseShape, x: &[S], d
                 let x = &x[from * wide.extent * channels..][..wide.extent * channels];
                 let to = (image * deep.count + d) * high.count + h;
                 let dy = &dy[to * wide.count * outputs..][..wide.count * outputs];
-                filter_grad_line(&wide, tw, multiplier, x, dy, sums);
+                let x = &x[first * channels..];
+                filter_grad_line(windows.clone(), wide.stride * channels, multiplier, x, dy, sums);
                 for (total, sum) in totals.iter_mut().zip(&*sums) {
                     *total += *sum;
                 }
@@ -154,70 +171,106 @@ pub fn depthwise_conv_filter_grad<S: Element>(shape: &DepthwiseShape, x: &[S], d
 }
 
 /// All pairs, the second running faster.
-fn pairs(
-    first: std::ops::Range<usize>,
-    second: std::ops::Range<usize>,
-) -> impl Iterator<Item = (usize, usize)> {
+fn pairs(first: Range<usize>, second: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
     first.flat_map(move |a| second.clone().map(move |b| (a, b)))
 }
 
-clones! {
-    /// Adds the products of one line of the input with one line of taps to a line of sums.
-    fn forward_line[S: Element](wide: &Axis, multiplier: usize, x: &[S], taps: &[S], sums: &mut [S::Acc]) {
-        let outputs = taps.len() / wide.taps;
-        let channels = outputs / multiplier;
-        for (tap, taps) in taps.chunks_exact(outputs).enumerate() {
-            for w in wide.windows_inside(tap) {
-                let x = &x[wide.place(w, tap) as usize * channels..][..channels];
-                let sums = &mut sums[w * outputs..][..outputs];
-                if multiplier == 1 {
-                    for ((sum, x), tap) in sums.iter_mut().zip(x).zip(taps) {
-                        *sum = x.widen().fma(tap.widen(), *sum);
-                    }
-                } else {
-                    let banks = sums.chunks_exact_mut(multiplier).zip(taps.chunks_exact(multiplier));
-                    for (x, (sums, taps)) in x.iter().zip(banks) {
-                        for (sum, tap) in sums.iter_mut().zip(taps) {
-                            *sum = x.widen().fma(tap.widen(), *sum);
-                        }
-                    }
-                }
-            }
+/// One product of a sum: where the channels of the input, or of `dy`, start, and where those of the tap.
+type Term = [usize; 2];
+
+/// Channels whose sums are kept in one vector register, or a few: a number that the compiler unrolls and vectorises.
+const LANES: usize = 16;
+
+/// Adds the products of `L` channels to their sums.
+#[inline(always)]
+fn accumulate<S: Element, const L: usize>(sums: &mut [S::Acc; L], x: &[S], y: &[S]) {
+    let (x, y) = (&x[..L], &y[..L]);
+    for lane in 0..L {
+        sums[lane] = x[lane].widen().fma(y[lane].widen(), sums[lane]);
+    }
+}
+
+/// The sums of `L` channels from `c` on.
+#[inline(always)]
+fn lanes<S: Element, const L: usize>(terms: &[Term], c: usize, x: &[S], filter: &[S], out: &mut [S]) {
+    let mut sums = [S::Acc::ZERO; L];
+    for &[at, tap] in terms {
+        accumulate(&mut sums, &x[at + c..], &filter[tap + c..]);
+    }
+    for (out, sum) in out[c..c + L].iter_mut().zip(sums) {
+        *out = S::round(sum);
+    }
+}
+
+/// The sums of four times [`LANES`] channels from `c` on, side by side.
+#[inline(always)]
+fn four_lanes<S: Element>(terms: &[Term], c: usize, x: &[S], filter: &[S], out: &mut [S]) {
+    let [mut s0, mut s1, mut s2, mut s3] = [[S::Acc::ZERO; LANES]; 4];
+    for &[at, tap] in terms {
+        let (x, tap) = (&x[at + c..][..4 * LANES], &filter[tap + c..][..4 * LANES]);
+        accumulate(&mut s0, x, tap);
+        accumulate(&mut s1, &x[LANES..], &tap[LANES..]);
+        accumulate(&mut s2, &x[2 * LANES..], &tap[2 * LANES..]);
+        accumulate(&mut s3, &x[3 * LANES..], &tap[3 * LANES..]);
+    }
+    for (out, sums) in out[c..].chunks_exact_mut(LANES).zip([s0, s1, s2, s3]) {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = S::round(sum);
         }
     }
 }
 
 clones! {
-    /// Adds what one line of `dy` and one line of taps contribute to a line of `dx`.
-    fn input_grad_line[S: Element](wide: &Axis, multiplier: usize, dy: &[S], taps: &[S], sums: &mut [S::Acc]) {
-        let outputs = taps.len() / wide.taps;
-        let channels = outputs / multiplier;
-        for (tap, taps) in taps.chunks_exact(outputs).enumerate() {
-            for w in wide.windows_inside(tap) {
-                let sums = &mut sums[wide.place(w, tap) as usize * channels..][..channels];
-                let dy = &dy[w * outputs..][..outputs];
-                if multiplier == 1 {
-                    for ((sum, dy), tap) in sums.iter_mut().zip(dy).zip(taps) {
-                        *sum = dy.widen().fma(tap.widen(), *sum);
-                    }
-                } else {
-                    let banks = dy.chunks_exact(multiplier).zip(taps.chunks_exact(multiplier));
-                    for (sum, (dy, taps)) in sums.iter_mut().zip(banks) {
-                        for (dy, tap) in dy.iter().zip(taps) {
-                            *sum = dy.widen().fma(tap.widen(), *sum);
-                        }
-                    }
-                }
-            }
+    /// Sums of the products of `x` and `filter`, channel by channel.
+    fn by_channel[S: Element](terms: &[Term], x: &[S], filter: &[S], out: &mut [S]) {
+        let mut c = 0;
+        while c + 4 * LANES <= out.len() {
+            four_lanes(terms, c, x, filter, out);
+            c += 4 * LANES;
+        }
+        while c + LANES <= out.len() {
+            lanes::<S, LANES>(terms, c, x, filter, out);
+            c += LANES;
+        }
+        for c in c..out.len() {
+            lanes::<S, 1>(terms, c, x, filter, out);
         }
     }
 }
 
 clones! {
-    /// The sums over one line of windows of the products of `x` under one tap with `dy`.
+    /// Sums of the products of each channel of `x` with its `multiplier` filters.
+    fn one_to_many[S: Element](terms: &[Term], multiplier: usize, x: &[S], filter: &[S], out: &mut [S]) {
+        for (c, out) in out.iter_mut().enumerate() {
+            let sum = terms.iter().fold(S::Acc::ZERO, |sum, &[at, tap]| {
+                x[at + c / multiplier].widen().fma(filter[tap + c].widen(), sum)
+            });
+            *out = S::round(sum);
+        }
+    }
+}
+
+clones! {
+    /// Sums of the products of the `multiplier` channels of `dy` for each channel with their filters.
+    fn many_to_one[S: Element](terms: &[Term], multiplier: usize, dy: &[S], filter: &[S], out: &mut [S]) {
+        for (c, out) in out.iter_mut().enumerate() {
+            let mut sum = S::Acc::ZERO;
+            for &[at, tap] in terms {
+                for q in c * multiplier..(c + 1) * multiplier {
+                    sum = dy[at + q].widen().fma(filter[tap + q].widen(), sum);
+                }
+            }
+            *out = S::round(sum);
+        }
+    }
+}
+
+clones! {
+    /// The sums over some windows of one line of the products of `x`, which starts with the first of them and goes on
+    /// by `step`, with `dy`, which starts with the line. The sums stay in the cache while both stream by.
     fn filter_grad_line[S: Element](
-        wide: &Axis,
-        tap: usize,
+        windows: Range<usize>,
+        step: usize,
         multiplier: usize,
         x: &[S],
         dy: &[S],
@@ -226,9 +279,8 @@ clones! {
         let outputs = sums.len();
         let channels = outputs / multiplier;
         sums.fill(S::Acc::ZERO);
-        for w in wide.windows_inside(tap) {
-            let x = &x[wide.place(w, tap) as usize * channels..][..channels];
-            let dy = &dy[w * outputs..][..outputs];
+        for (i, w) in windows.enumerate() {
+            let (x, dy) = (&x[i * step..][..channels], &dy[w * outputs..][..outputs]);
             if multiplier == 1 {
                 for ((sum, x), dy) in sums.iter_mut().zip(x).zip(dy) {
                     *sum = x.widen().fma(dy.widen(), *sum);
