@@ -19,6 +19,7 @@ macro_rules! binary {
 
 mod args;
 mod array;
+mod composed;
 mod elementwise;
 mod linalg;
 mod nn;
@@ -40,7 +41,8 @@ pub type Row = (&'static str, Call);
 
 /// The table: every TensorFlow function that the recordings call and Tenfold has.
 pub fn table() -> BTreeMap<&'static str, Call> {
-    let parts: [&[Row]; 5] = [array::ROWS, elementwise::ROWS, linalg::ROWS, nn::ROWS, random::ROWS];
+    let parts: [&[Row]; 6] =
+        [array::ROWS, composed::ROWS, elementwise::ROWS, linalg::ROWS, nn::ROWS, random::ROWS];
     let mut table = BTreeMap::new();
     for (name, call) in parts.into_iter().flatten() {
         assert!(table.insert(*name, *call).is_none(), "{name} has two rows");
@@ -49,16 +51,9 @@ pub fn table() -> BTreeMap<&'static str, Call> {
 }
 
 /// Recorded cases of existing functions that do not pass, each with the reason. The suite checks that each still fails.
-pub const EXCUSED: &[(&str, &str)] = &[
-    ("math_abs/8", NO_COMPLEX),
-    ("where/0", NO_POSITIONS),
-    ("where/1", NO_POSITIONS),
-    ("where/2", NO_POSITIONS),
-];
+pub const EXCUSED: &[(&str, &str)] = &[("math_abs/8", NO_COMPLEX)];
 
 const NO_COMPLEX: &str = "there are no complex numbers yet";
-const NO_POSITIONS: &str =
-    "`where` of a condition alone has a shape that depends on values, and is not there yet";
 
 /// Why the case may fail, if it may.
 pub fn excuse(id: &str) -> Option<&'static str> {

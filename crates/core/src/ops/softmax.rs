@@ -10,6 +10,12 @@ fn shifted(x: &Tensor, axis: i64) -> Result<Tensor> {
     super::try_subtract(x, &greatest)
 }
 
+/// `x` in the shape of `like`.
+#[track_caller]
+fn spread(x: &Tensor, like: &Tensor) -> Result<Tensor> {
+    if x.shape() == like.shape() { Ok(x.clone()) } else { x.try_broadcast_to(like.shape()) }
+}
+
 faces! {
     /// `exp(x) / Σ exp(x)` along `axis`.
     ///
@@ -42,7 +48,8 @@ faces! {
 
 free_faces! {
     /// The cross entropy `-Σ labels · log_softmax(logits)` along the last axis, for labels that are distributions.
-    /// Gradients flow to both.
+    /// Gradients flow to both. As in TensorFlow, that of `logits` takes the labels to sum to one: it is
+    /// `softmax(logits) - labels`.
     ///
     /// Source: `tf.nn.softmax_cross_entropy_with_logits`.
     ///
@@ -58,8 +65,18 @@ free_faces! {
     ///
     /// Source: `tf.nn.softmax_cross_entropy_with_logits` with `axis`.
     pub fn softmax_cross_entropy_along / try_softmax_cross_entropy_along(labels: &Tensor, logits: &Tensor, axis: i64) = {
-        let terms = super::try_multiply(labels, &logits.try_log_softmax(axis)?)?;
-        terms.try_reduce_sum(axis, false)?.try_negative()
+        let logs = logits.try_log_softmax(axis)?;
+        let terms = super::try_multiply(labels, &logs)?;
+        let loss = terms.try_reduce_sum(axis, false)?.try_negative()?;
+        let (labels, logits) = (spread(labels, &terms)?, spread(logits, &terms)?);
+        Ok(crate::custom_gradient(&[&labels, &logits], |x| {
+            let (labels, logs) = (x[0].clone(), logs.clone());
+            let back = move |dy: &Tensor| {
+                let dy = dy.expand_dims(axis);
+                vec![-(&dy * &logs), dy * (logs.exp() - &labels)]
+            };
+            (loss, back)
+        }))
     };
     /// The cross entropy `-log_softmax(logits)[label]` along the last axis, for labels that are positions (i32 or i64,
     /// the shape of `logits` without its last axis). A label outside is an error.

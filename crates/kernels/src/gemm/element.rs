@@ -6,8 +6,13 @@ use bytemuck::Pod;
 use half::{bf16, f16};
 use std::ops::{AddAssign, Div};
 
-/// A floating-point type that matrices are stored in.
-pub trait Element: Pod + Send + Sync {
+mod sealed {
+    /// Kernels rely on what `Element` and `Real` say of the types below, so no other type may implement them.
+    pub trait Sealed {}
+}
+
+/// A floating-point type that matrices are stored in: `f32`, `f64`, `f16`, `bf16`.
+pub trait Element: Pod + Send + Sync + sealed::Sealed {
     /// The type the products are computed and summed in.
     type Acc: Real;
     /// Whether `Acc` is this very type, so that kernels may read and write matrices in place.
@@ -41,6 +46,8 @@ pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt:
 
 macro_rules! real {
     ($type:ty, $kernel:ident, $square:ident) => {
+        impl sealed::Sealed for $type {}
+
         impl Element for $type {
             type Acc = $type;
             const DIRECT: bool = true;
@@ -85,6 +92,8 @@ real!(f64, kernel_f64, square_f64);
 
 macro_rules! narrow {
     ($type:ty) => {
+        impl sealed::Sealed for $type {}
+
         impl Element for $type {
             type Acc = f32;
             const DIRECT: bool = false;

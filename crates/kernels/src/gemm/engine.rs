@@ -57,17 +57,20 @@ struct Grid {
     n: usize,
     block_rows: usize,
     block_cols: usize,
+    /// Blocks along the columns, and in all, of one product.
+    across: usize,
+    per_product: usize,
 }
 
 impl Grid {
-    fn per_product(&self) -> usize {
-        self.m.div_ceil(self.block_rows) * self.n.div_ceil(self.block_cols)
+    fn new(m: usize, n: usize, block_rows: usize, block_cols: usize) -> Grid {
+        let across = n.div_ceil(block_cols);
+        Grid { m, n, block_rows, block_cols, across, per_product: m.div_ceil(block_rows) * across }
     }
 
     fn block(&self, index: usize) -> Block {
-        let (batch, index) = (index / self.per_product(), index % self.per_product());
-        let across = self.n.div_ceil(self.block_cols);
-        let (row, col) = (index / across * self.block_rows, index % across * self.block_cols);
+        let (batch, index) = (index / self.per_product, index % self.per_product);
+        let (row, col) = (index / self.across * self.block_rows, index % self.across * self.block_cols);
         let rows = row..self.m.min(row + self.block_rows);
         Block { batch, rows, cols: col..self.n.min(col + self.block_cols) }
     }
@@ -98,7 +101,7 @@ impl<A, B> Product<'_, A, B> {
             return;
         }
         let grid = self.grid(m, tasks, swap, kernel);
-        let blocks = self.batch * grid.per_product();
+        let blocks = self.batch * grid.per_product;
         let chunks = self.k.div_ceil(K_BLOCK);
         if blocks < tasks && chunks > 1 && m * n <= SPLIT_ELEMENTS / chunks {
             for index in 0..blocks {
@@ -135,6 +138,9 @@ impl<A, B> Product<'_, A, B> {
         let q_span = Q_BLOCK_BYTES / size_of::<T>();
         let (row_unit, col_unit) = if swap { (kernel.nr, kernel.mr) } else { (kernel.mr, kernel.nr) };
         let (row_max, col_max) = if swap { (q_span, P_SPAN) } else { (P_SPAN, q_span) };
+        if tasks == 1 && m <= row_max && self.n <= col_max {
+            return Grid::new(m, self.n, m, self.n);
+        }
         let (mut down, mut across) = (m.div_ceil(row_max), self.n.div_ceil(col_max));
         let size = |len: usize, parts: usize, unit: usize| len.div_ceil(parts).next_multiple_of(unit);
         while self.batch * down * across < tasks {
@@ -149,7 +155,7 @@ impl<A, B> Product<'_, A, B> {
                 break;
             }
         }
-        Grid { m, n: self.n, block_rows: size(m, down, row_unit), block_cols: size(self.n, across, col_unit) }
+        Grid::new(m, self.n, size(m, down, row_unit), size(self.n, across, col_unit))
     }
 
     /// Computes one block of the result with its epilogue.

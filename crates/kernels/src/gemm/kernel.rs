@@ -6,7 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::{F32x8, F32x16, F64x4, F64x8};
 use super::simd::{Plain32, Plain64, Vector};
-use crate::clones::{Level, level};
+use crate::clones::level;
 
 /// Most rows and most columns of any tile: the size of the spill buffer.
 const MAX_TILE: usize = 12 * 32;
@@ -171,10 +171,10 @@ kernels!(f64_portable, Plain64, 8 [1 2 3 4 5 6 7 8], 4,);
 pub(super) fn kernel_f32(p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => f32_avx512::pick(p, q, q_lies),
+        crate::clones::Level::Avx512 => f32_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => f32_avx2::pick(p, q, q_lies),
-        Level::Portable => f32_portable::pick(p, q, q_lies),
+        crate::clones::Level::Avx2 => f32_avx2::pick(p, q, q_lies),
+        _ => f32_portable::pick(p, q, q_lies),
     }
 }
 
@@ -183,9 +183,9 @@ pub(super) fn kernel_f32(p: usize, q: usize, q_lies: bool) -> Kernel<f32> {
 pub(super) fn kernel_f64(p: usize, q: usize, q_lies: bool) -> Kernel<f64> {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => f64_avx512::pick(p, q, q_lies),
+        crate::clones::Level::Avx512 => f64_avx512::pick(p, q, q_lies),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => f64_avx2::pick(p, q, q_lies),
-        Level::Portable => f64_portable::pick(p, q, q_lies),
+        crate::clones::Level::Avx2 => f64_avx2::pick(p, q, q_lies),
+        _ => f64_portable::pick(p, q, q_lies),
     }
 }

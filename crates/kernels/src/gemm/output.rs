@@ -109,10 +109,17 @@ impl<'a, S: Element> Output<'a, S> {
         Output { c: c.as_mut_ptr(), rows, uniform, n, accumulate, epilogue, borrowed: PhantomData }
     }
 
+    fn offset(&self, batch: usize, row: usize) -> usize {
+        match self.uniform {
+            Some(stride) => self.rows.start + batch * self.rows.batch_stride + row * stride,
+            None => self.rows.offset(batch, row),
+        }
+    }
+
     /// The first element of a block and the distance of its rows, if sums can be written in place.
     pub(super) fn in_place(&self, batch: usize, row: usize, col: usize) -> Option<(*mut S::Acc, usize)> {
         let stride = self.uniform.filter(|_| S::DIRECT)?;
-        let at = self.rows.offset(batch, row) + col;
+        let at = self.offset(batch, row) + col;
         Some((self.c.wrapping_add(at).cast(), stride))
     }
 
@@ -123,7 +130,7 @@ impl<'a, S: Element> Output<'a, S> {
     #[allow(clippy::mut_from_ref)] // Disjoint rows of one result, as the safety contract says.
     unsafe fn row(&self, batch: usize, row: usize, col: usize, cols: usize) -> &mut [S] {
         // SAFETY: `new` checked the extent of all rows; exclusive use is the caller's word.
-        unsafe { std::slice::from_raw_parts_mut(self.c.add(self.rows.offset(batch, row) + col), cols) }
+        unsafe { std::slice::from_raw_parts_mut(self.c.add(self.offset(batch, row) + col), cols) }
     }
 
     /// Reads a block into `sums`, row by row.

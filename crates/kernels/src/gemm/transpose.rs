@@ -1,7 +1,7 @@
 //! Transposing in registers, for packing matrices that lie the other way.
 
 use super::element::Real;
-use crate::clones::{Level, level};
+use crate::clones::level;
 
 /// Copies a square from rows `from_stride` apart to rows `to_stride` apart, transposed.
 ///
@@ -57,8 +57,8 @@ pub(super) fn transpose<T: Real>(
 pub(super) fn square_f32() -> (usize, Square<f32>) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx2 => (8, square_f32_avx2),
-        Level::Portable => (4, square_portable::<f32>),
+        crate::clones::Level::Avx512 | crate::clones::Level::Avx2 => (8, square_f32_avx2),
+        _ => (4, square_portable::<f32>),
     }
 }
 
@@ -66,8 +66,8 @@ pub(super) fn square_f32() -> (usize, Square<f32>) {
 pub(super) fn square_f64() -> (usize, Square<f64>) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx2 => (4, square_f64_avx2),
-        Level::Portable => (4, square_portable::<f64>),
+        crate::clones::Level::Avx512 | crate::clones::Level::Avx2 => (4, square_f64_avx2),
+        _ => (4, square_portable::<f64>),
     }
 }
 

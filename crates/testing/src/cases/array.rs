@@ -4,7 +4,7 @@ use super::{Args, Row};
 use crate::fixtures::number;
 use serde_json::Value;
 use tenfold_core as tf;
-use tenfold_core::{Axes, DType, PadMode, SliceItem, Tensor};
+use tenfold_core::{Axes, DType, Direction, PadMode, Side, SliceItem, Tensor};
 
 /// The attribute `axis` as axes; all if it was not given.
 fn axes(a: &Args<'_>) -> Axes {
@@ -180,4 +180,52 @@ pub(super) const ROWS: &[Row] = &[
     scatter!("tf.tensor_scatter_nd_update", tensor_scatter_nd_update),
     scatter!("tf.tensor_scatter_nd_min", tensor_scatter_nd_min),
     scatter!("tf.tensor_scatter_nd_max", tensor_scatter_nd_max),
+    binary!("tf.math.segment_sum", segment_sum),
+    binary!("tf.math.segment_mean", segment_mean),
+    binary!("tf.math.segment_max", segment_max),
+    binary!("tf.math.segment_min", segment_min),
+    binary!("tf.math.segment_prod", segment_prod),
+    ("tf.where", |a| match a.inputs.len() {
+        1 => vec![a.first().where_true()],
+        _ => vec![tf::select(a.first(), a.tensor("x"), a.tensor("y"))],
+    }),
+    ("tf.boolean_mask", |a| vec![a.first().boolean_mask(a.second(), axis(a, 0))]),
+    ("tf.unique", |a| {
+        let (values, places) = a.first().unique();
+        vec![values, places]
+    }),
+    ("tf.unique_with_counts", |a| {
+        let (values, places, counts) = a.first().unique_with_counts(a.dtype_or("out_idx", DType::I32));
+        vec![values, places, counts]
+    }),
+    ("tf.dynamic_partition", |a| a.first().dynamic_partition(a.second(), a.int("num_partitions") as usize)),
+    ("tf.dynamic_stitch", |a| vec![tf::dynamic_stitch(&a.list("indices"), &a.list("data"))]),
+    ("tf.sort", |a| vec![a.first().sort(axis(a, -1), direction(a))]),
+    ("tf.argsort", |a| vec![a.first().argsort(axis(a, -1), direction(a))]),
+    ("tf.math.top_k", |a| {
+        let (values, places) = a.first().top_k(a.int("k") as usize);
+        vec![values, places]
+    }),
+    ("tf.searchsorted", |a| {
+        let side = if a.text_or("side", "left") == "right" { Side::Right } else { Side::Left };
+        vec![tf::searchsorted(a.first(), a.second(), side)]
+    }),
+    ("tf.math.in_top_k", |a| {
+        vec![tf::in_top_k(a.tensor("targets"), a.tensor("predictions"), a.int("k") as usize)]
+    }),
+    ("tf.math.bincount", |a| {
+        vec![a.first().bincount(a.optional("weights"), a.int_or("minlength", 0) as usize)]
+    }),
+    ("tf.histogram_fixed_width", |a| {
+        vec![a.first().histogram_fixed_width(a.second(), a.int("nbins") as usize)]
+    }),
+    scan!("tf.math.cumulative_logsumexp", cumulative_logsumexp),
+    unary!("tf.math.invert_permutation", invert_permutation),
 ];
+
+fn direction(a: &Args<'_>) -> Direction {
+    match a.text_or("direction", "ASCENDING") {
+        "DESCENDING" => Direction::Descending,
+        _ => Direction::Ascending,
+    }
+}

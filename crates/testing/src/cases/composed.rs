@@ -1,8 +1,9 @@
 //! Functions made of array ops: softmax and its losses, statistics, norms.
 
 use super::{Args, Row};
+use serde_json::Value;
 use tenfold_core as tf;
-use tenfold_core::{Axes, Norm};
+use tenfold_core::{Axes, Contract, Indexing, Norm};
 
 /// The attribute `name` as axes; all if it was not given.
 fn axes(a: &Args<'_>, name: &str) -> Axes {
@@ -69,4 +70,48 @@ pub(super) const ROWS: &[Row] = &[
     }),
     ("tf.math.add_n", |a| vec![tf::add_n(&a.list("inputs"))]),
     ("tf.math.accumulate_n", |a| vec![tf::add_n(&a.list("inputs"))]),
+    unary!("tf.linalg.matrix_transpose", matrix_transpose),
+    ("tf.linalg.band_part", |a| vec![a.first().band_part(a.int("num_lower"), a.int("num_upper"))]),
+    ("tf.linalg.diag", |a| vec![a.first().diag(a.int_or("k", 0))]),
+    unary!("tf.linalg.diag_part", diag_part),
+    binary!("tf.linalg.set_diag", set_diag),
+    unary!("tf.linalg.trace", trace),
+    unary!("tf.linalg.tensor_diag", tensor_diag),
+    binary!("tf.linalg.cross", cross),
+    ("tf.nn.space_to_depth", |a| vec![a.first().space_to_depth(a.int("block_size") as usize)]),
+    ("tf.nn.depth_to_space", |a| vec![a.first().depth_to_space(a.int("block_size") as usize)]),
+    ("tf.space_to_batch", |a| vec![a.first().space_to_batch(&a.sizes("block_shape"), &sizes(a, "paddings"))]),
+    ("tf.batch_to_space", |a| vec![a.first().batch_to_space(&a.sizes("block_shape"), &sizes(a, "crops"))]),
+    ("tf.meshgrid", |a| {
+        let indexing = if a.text_or("indexing", "xy") == "ij" { Indexing::Ij } else { Indexing::Xy };
+        tf::meshgrid(&[a.first(), a.second()], indexing)
+    }),
+    ("tf.math.confusion_matrix", |a| {
+        vec![tf::confusion_matrix(a.tensor("labels"), a.tensor("predictions"), a.int("num_classes") as usize)]
+    }),
+    ("tf.reverse_sequence", |a| {
+        let (seq, batch) = (a.int("seq_axis"), a.int_or("batch_axis", 0));
+        vec![a.first().reverse_sequence(a.second(), seq, batch)]
+    }),
+    ("tf.einsum", |a| vec![tf::einsum(a.text_or("equation", ""), &a.inputs.iter().collect::<Vec<_>>())]),
+    ("tf.tensordot", |a| {
+        let contracted = match a.attr("axes") {
+            Some(v) if v.is_i64() => Contract::Last(a.int("axes") as usize),
+            _ => {
+                let [x, y]: [Vec<i64>; 2] = lists(a, "axes").try_into().unwrap_or_default();
+                Contract::Axes(x, y)
+            }
+        };
+        vec![tf::tensordot(a.first(), a.second(), contracted)]
+    }),
 ];
+
+fn sizes(a: &Args<'_>, name: &str) -> Vec<[usize; 2]> {
+    a.pairs(name).into_iter().map(|p| p.map(|n| n as usize)).collect()
+}
+
+/// A list of lists of integers.
+fn lists(a: &Args<'_>, name: &str) -> Vec<Vec<i64>> {
+    let inner = |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+    a.attr(name).and_then(Value::as_array).map(|l| l.iter().map(inner).collect()).unwrap_or_default()
+}
