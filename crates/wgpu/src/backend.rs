@@ -5,7 +5,7 @@ use crate::error::GpuError;
 use crate::executable::GpuExecutable;
 use crate::form::{moved, same_on_host, to_device, to_host};
 use crate::gpu::Gpu;
-use crate::lower::{Call, Refusal, sizes};
+use crate::lower::{Call, Refusal, shares_memory, sizes};
 use crate::memory::Buffer;
 use crate::plan::Program;
 use rustc_hash::FxHashMap;
@@ -203,6 +203,7 @@ impl Backend for GpuBackend {
         let buffers: SmallVec<[&Buffer; 4]> =
             inputs.iter().map(|x| state.buffer(x, op.name)).collect::<Result<_>>()?;
         if matches!(op.gpu, op::Gpu::View) {
+            shares_memory(op, inputs[0].meta(), &outs[0]).map_err(|refusal| refusal_of(refusal, op))?;
             return Ok(SmallVec::from_elem(state.tensor(outs[0].clone(), buffers[0].clone())?, 1));
         }
         if *op == ops::CONSTANT {
