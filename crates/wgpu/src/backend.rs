@@ -5,7 +5,7 @@ use crate::error::GpuError;
 use crate::executable::GpuExecutable;
 use crate::form::{moved, same_on_host, to_device, to_host};
 use crate::gpu::Gpu;
-use crate::lower::{Call, Refusal, sizes};
+use crate::lower::{Call, Refusal, shares_memory, sizes};
 use crate::memory::Buffer;
 use crate::plan::Program;
 use rustc_hash::FxHashMap;
@@ -16,10 +16,12 @@ use tenfold_core::buffer::{Buffer as HostBuffer, Storage};
 use tenfold_core::device::{Backend, Executable, Outputs, RemoteBuffer};
 use tenfold_core::graph::Graph;
 use tenfold_core::op::{self, Attrs, Metas, OpDef};
-use tenfold_core::{Device, Error, Kind, Meta, Result, Tensor, ops};
+use tenfold_core::{DType, Device, Error, Kind, Meta, Result, Tensor, ops};
 
 /// Programs of eager calls kept at most; then the cache starts anew.
 const PROGRAMS: usize = 4096;
+/// Single elements kept at most; then the cache starts anew.
+const NUMBERS: usize = 1024;
 
 /// Makes the GPUs of this machine known as `GPU:0`, `GPU:1`, …; they are looked for when one is first asked for.
 ///
@@ -54,6 +56,7 @@ fn discover(options: &Options) -> Result<Vec<(String, Box<dyn Backend>)>> {
             name: name.clone(),
             device: OnceLock::new(),
             programs: Mutex::default(),
+            numbers: Mutex::default(),
         })));
         (name, backend)
     };
@@ -99,6 +102,9 @@ pub(crate) struct State {
     name: String,
     device: OnceLock<Device>,
     programs: Mutex<FxHashMap<Key, Arc<Program>>>,
+    /// Single elements by dtype and bytes: the numbers of a program, uploaded once. Memory of tensors is never written
+    /// twice, so sharing it is safe.
+    numbers: Mutex<FxHashMap<(DType, SmallVec<[u8; 8]>), Buffer>>,
 }
 
 /// All that a program depends on.
@@ -145,7 +151,22 @@ impl State {
 
     /// The elements of a host tensor on this device.
     pub fn upload(&self, meta: &Meta, elements: &[u8]) -> Result<Buffer> {
-        self.gpu.upload(&to_device(meta.dtype, elements)).map_err(|error| error_of(error, "to"))
+        let write =
+            || self.gpu.upload(&to_device(meta.dtype, elements)).map_err(|error| error_of(error, "to"));
+        if elements.len() != meta.dtype.size() {
+            return write();
+        }
+        let key = (meta.dtype, SmallVec::from_slice(elements));
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = numbers.get(&key) {
+            return Ok(buffer.clone());
+        }
+        if numbers.len() >= NUMBERS {
+            numbers.clear();
+        }
+        let buffer = write()?;
+        numbers.insert(key, buffer.clone());
+        Ok(buffer)
     }
 
     /// The program of a call, worked out once.
@@ -182,6 +203,7 @@ impl Backend for GpuBackend {
         let buffers: SmallVec<[&Buffer; 4]> =
             inputs.iter().map(|x| state.buffer(x, op.name)).collect::<Result<_>>()?;
         if matches!(op.gpu, op::Gpu::View) {
+            shares_memory(op, inputs[0].meta(), &outs[0]).map_err(|refusal| refusal_of(refusal, op))?;
             return Ok(SmallVec::from_elem(state.tensor(outs[0].clone(), buffers[0].clone())?, 1));
         }
         if *op == ops::CONSTANT {

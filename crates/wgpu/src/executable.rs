@@ -6,7 +6,7 @@
 
 use crate::backend::{State, error_of, refusal_of};
 use crate::kernels::elementwise::{self, Group, Input, Source};
-use crate::lower::{Call, sizes};
+use crate::lower::{Call, shares_memory, sizes};
 use crate::memory::Buffer;
 use crate::plan::{Builder, Place, Program};
 use rustc_hash::FxHashMap;
@@ -204,6 +204,8 @@ impl<'g> Planner<'g> {
             let value = node.attrs.tensor("value");
             Task::Constant(self.state.upload(value.meta(), value.storage()?.bytes())?, first)
         } else if matches!(node.op.gpu, op::Gpu::View) {
+            let (from, to) = (&self.metas[inputs[0]], &node.outputs[0]);
+            shares_memory(node.op, from, to).map_err(|refusal| refusal_of(refusal, node.op))?;
             Task::Alias(inputs[0], first)
         } else if matches!(node.op.gpu, op::Gpu::Engine) {
             let text = "it does not run in graphs on the GPU yet";

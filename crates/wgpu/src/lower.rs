@@ -1,7 +1,7 @@
 //! From an op's definition to the launches of its family.
 
 use crate::error::GpuError;
-use crate::form::{Form, form, moved};
+use crate::form::{Form, form, moved, same_on_host};
 use crate::gpu::Gpu;
 use crate::index::Walk;
 use crate::kernels::elementwise::{Group, Input, Source, Step};
@@ -33,6 +33,22 @@ fn unsupported(why: impl Into<String>) -> Refusal {
 /// The sizes of a concrete shape.
 pub(crate) fn sizes(meta: &Meta) -> Vec<usize> {
     meta.shape.iter().map(|d| d.size().unwrap_or(0)).collect()
+}
+
+const THREE: (Place, Place, Place) = (Place::Input(0), Place::Input(1), Place::Output(0));
+/// What is said of an index that names no element.
+const OUTSIDE: &str = "an index is outside its axis";
+
+/// Whether the result of a view has the bytes of its operand on the device: a bitcast between dtypes that do not lie
+/// there as on the host has not.
+pub(crate) fn shares_memory(op: &'static OpDef, from: &Meta, to: &Meta) -> Result<(), Refusal> {
+    let same = |meta: &Meta| same_on_host(meta.dtype);
+    match from.dtype == to.dtype || (same(from) && same(to)) {
+        true => Ok(()),
+        false => {
+            Err(unsupported(format!("{} and {} lie otherwise there ({})", from.dtype, to.dtype, op.name)))
+        }
+    }
 }
 
 /// One call: an op, its attributes and the metas of its operands and results.
@@ -220,6 +236,24 @@ impl Call<'_> {
             GpuKernel::SumTo => self.sum_to(b),
             GpuKernel::Matmul => self.matmul(b),
             GpuKernel::OneHot => self.one_hot(b),
+            GpuKernel::Gather => self.gather(b),
+            GpuKernel::GatherNd => {
+                let (nd, form) = (self.vectors(&self.shape(0), 1), moved(self.inputs[0].dtype));
+                Ok(nd.gather(b, form, moved(self.inputs[1].dtype), THREE)?)
+            }
+            GpuKernel::ScatterNd => self.scatter(b, self.vectors(&self.out_shape(0), 0), (0, 1)),
+            GpuKernel::UnsortedSegmentSum => {
+                let out = self.out_shape(0);
+                let nd = select::Nd {
+                    inner: out[1..].iter().product(),
+                    sizes: vec![out[0]],
+                    count: self.shape(1).iter().product(),
+                    batch: 1,
+                    drop_negative: true,
+                    code: self.gpu.check_code(self.op.name, OUTSIDE),
+                };
+                self.scatter(b, nd, (1, 0))
+            }
             GpuKernel::StatelessUniform => self.random(b, Draw::Uniform),
             GpuKernel::StatelessNormal => self.random(b, Draw::Normal),
             GpuKernel::StatelessTruncatedNormal => self.random(b, Draw::Truncated),
@@ -249,6 +283,45 @@ impl Call<'_> {
     fn random(&self, b: &mut Builder<'_>, draw: Draw) -> Result<(), Refusal> {
         let n = self.out_shape(0).iter().product();
         Ok(random::fill(b, draw, self.out_form(0)?, n)?)
+    }
+
+    fn gather(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
+        let (params, indices) = (self.shape(0), self.shape(1));
+        let batch = self.attrs.int("batch_dims") as usize;
+        let axis = self.axes()[0];
+        let gather = select::Gather {
+            batch: params[..batch].iter().product(),
+            outer: params[batch..axis].iter().product(),
+            extent: params[axis],
+            inner: params[axis + 1..].iter().product(),
+            count: indices[batch..].iter().product(),
+        };
+        let (form, index) = (moved(self.inputs[0].dtype), moved(self.inputs[1].dtype));
+        let code = self.gpu.check_code(self.op.name, OUTSIDE);
+        Ok(gather.build(b, form, index, THREE, code)?)
+    }
+
+    /// The index vectors of input `indices` into a tensor of `shape`.
+    fn vectors(&self, shape: &[usize], indices: usize) -> select::Nd {
+        let indices = self.shape(indices);
+        let (depth, count) =
+            indices.split_last().map_or((0, 1), |(depth, rest)| (*depth, rest.iter().product()));
+        select::Nd {
+            sizes: shape[..depth].to_vec(),
+            inner: shape[depth..].iter().product(),
+            count,
+            batch: 1,
+            drop_negative: false,
+            code: self.gpu.check_code(self.op.name, OUTSIDE),
+        }
+    }
+
+    /// Adds the updates into zeros; `inputs` are the positions of indices and updates.
+    fn scatter(&self, b: &mut Builder<'_>, nd: select::Nd, inputs: (usize, usize)) -> Result<(), Refusal> {
+        let (form, index) = (self.out_form(0)?, moved(self.inputs[inputs.0].dtype));
+        let output = Place::Output(0);
+        copies::fill(b, moved(form.dtype), output, self.out_shape(0).iter().product(), 0.0)?;
+        Ok(nd.scatter_add(b, form, index, (Place::Input(inputs.0), Place::Input(inputs.1), output))?)
     }
 
     fn one_hot(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {
@@ -288,6 +361,6 @@ impl Call<'_> {
             batch_strides: [steps(&x, m * k), steps(&y, k * n)],
         };
         let forms = (self.form(0)?, self.form(1)?, self.out_form(0)?);
-        Ok(product.build(b, forms, (Place::Input(0), Place::Input(1), Place::Output(0)))?)
+        Ok(product.build(b, forms, THREE)?)
     }
 }

@@ -9,7 +9,6 @@ pub(crate) mod generate;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scan;
-#[cfg_attr(not(test), allow(dead_code, reason = "the table does not hold every op of this family yet"))]
 pub(crate) mod select;
 
 #[cfg(test)]

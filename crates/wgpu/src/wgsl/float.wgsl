@@ -536,7 +536,6 @@ fn digamma(x: f32) -> f32 {
     let f = x - floor(x);
     y = select(y - 3.14159265358979324 / tan(3.14159265358979324 * f), nan(), f == 0.0);
   }
-  y = select(y, -inf(), x == 0.0);
   let edge = select(y, select(x, nan(), x < 0.0), is_inf(x));
   return select(edge, x, is_nan(x));
 }
