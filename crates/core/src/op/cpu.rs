@@ -1,7 +1,7 @@
 //! Kernel families of the CPU, and the macros that instantiate per-element functions for every dtype.
 //!
-//! One of the few files with `unsafe`: the vectorised clones of a block function are called only on a machine that has
-//! their instructions (see `crate::cpu::clones`).
+//! One of the few files with `unsafe`: the vectorised clones of a block function are called only on a machine
+//! that has their instructions (see `crate::cpu::clones`).
 
 use super::attr::Attrs;
 use super::infer::Fault;
@@ -9,8 +9,8 @@ use crate::dtype::{DType, Element};
 use crate::shape::Meta;
 use smallvec::SmallVec;
 
-/// A per-element function over a block: equal lengths (in elements), already broadcast. Eager ops, fused groups and
-/// single elements run the same one, so they give the same bits.
+/// A per-element function over a block: equal lengths (in elements), already broadcast. Eager ops, fused
+/// groups and single elements run the same one, so they give the same bits.
 pub type BlockFn = fn(inputs: &[&[u8]], output: &mut [u8]);
 
 /// How the CPU computes an op.
@@ -24,7 +24,8 @@ pub enum Cpu {
     Reindex(fn(inputs: &[&Meta], attrs: &Attrs, outputs: &[Meta]) -> Copies),
     /// A kernel of its own.
     Kernel(fn(&mut Call<'_, '_>) -> Result<(), Fault>),
-    /// A kernel that decides sizes from values: it makes its results, where the shape rule says `RUN_TIME_DIM`.
+    /// A kernel that decides sizes from values: it makes its results, where the shape rule says
+    /// `RUN_TIME_DIM`.
     Dynamic(fn(&[View<'_>], &Attrs) -> Result<Vec<Made>, Fault>),
     /// Handled by the engine, for this reason.
     Engine(&'static str),
@@ -54,7 +55,8 @@ pub struct Copies {
     pub copies: Vec<AffineCopy>,
 }
 
-/// `output[out_offset + Σ i·out_strides] = input[in_offset + Σ i·in_strides]` for all `i` below `shape`, in elements.
+/// `output[out_offset + Σ i·out_strides] = input[in_offset + Σ i·in_strides]` for all `i` below `shape`, in
+/// elements.
 #[derive(Clone, Debug)]
 pub struct AffineCopy {
     /// Which input.
@@ -182,8 +184,8 @@ impl Truth {
     }
 }
 
-/// The block function of one expression over a storage type: `block!(clones f32 => f32 [x, y] x + y)`. `clones` makes
-/// AVX2 and AVX-512 versions of the same loop, chosen at lookup; `plain` does not.
+/// The block function of one expression over a storage type: `block!(clones f32 => f32 [x, y] x + y)`.
+/// `clones` makes AVX2 and AVX-512 versions of the same loop, chosen at lookup; `plain` does not.
 macro_rules! block {
     (plain $s:ty => $o:ty, $xs:tt, $e:expr) => {{
         fn plain(inputs: &[&[u8]], output: &mut [u8]) {
@@ -295,10 +297,11 @@ pub(crate) use block_out;
 
 /// The block functions of an op for every dtype, as the function that `Cpu::Elementwise` wants.
 ///
-/// `blocks!([x, y] float => x + y, int => x.wrapping_add(y))`: each arm is a dtype class of the first input and an
-/// expression in that class's own type; f16 and bf16 go through the f32 function and are rounded once. With `-> bool` before
-/// the arms the expressions are truth values. Classes: `float` (f16, bf16, f32, f64), `slow` (the same, for long functions
-/// that no vector unit helps), `real` (f32, f64), `int` (all eight), `sint`, `uint`, `bool`.
+/// `blocks!([x, y] float => x + y, int => x.wrapping_add(y))`: each arm is a dtype class of the first input
+/// and an expression in that class's own type; f16 and bf16 go through the f32 function and are rounded once.
+/// With `-> bool` before the arms the expressions are truth values. Classes: `float` (f16, bf16, f32, f64),
+/// `slow` (the same, for long functions that no vector unit helps), `real` (f32, f64), `int` (all eight),
+/// `sint`, `uint`, `bool`.
 macro_rules! blocks {
     ($xs:tt -> bool; $($class:ident => $e:expr),+ $(,)?) => {
         |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
@@ -325,7 +328,9 @@ macro_rules! blocks {
         }
     }};
     (@one $how:ident same $s:ty, $xs:tt, $e:expr) => { $crate::op::block!($how $s => $s, $xs, $e) };
-    (@one $how:ident test $s:ty, $xs:tt, $e:expr) => { $crate::op::block!($how $s => $crate::op::Truth, $xs, $e) };
+    (@one $how:ident test $s:ty, $xs:tt, $e:expr) => {
+        $crate::op::block!($how $s => $crate::op::Truth, $xs, $e)
+    };
     (@through same $s:ty, $single:ident) => {{
         fn through(inputs: &[&[u8]], output: &mut [u8]) {
             $crate::op::half_through::<$s>($single(), inputs, output);

@@ -12,21 +12,25 @@ pub static BESSEL_I1: OpDef = OpDef {
     infer: rule::same_as_first,
     cpu: Cpu::Elementwise(blocks!([x] slow => Special::bessel_i1(x))),
     gpu: Gpu::CpuOnly("its series need f64, which WGSL has not"),
-    grad: Grad::Rule(|g| g.one({
-        let (x, y) = (g.x(), g.y());
-        let zero = x.equal(0.0);
-        let safe = super::select(&zero, 1.0, x);
-        g.dy() * super::select(&zero, 0.5, x.bessel_i0() - y / safe)
-    })),
+    grad: Grad::Rule(|g| {
+        g.one({
+            let (x, y) = (g.x(), g.y());
+            let zero = x.equal(0.0);
+            let safe = super::select(&zero, 1.0, x);
+            g.dy() * super::select(&zero, 0.5, x.bessel_i0() - y / safe)
+        })
+    }),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, -1.0, 2.5, 6.0])]),
-        ok([floats([2], &[0.0, f64::INFINITY])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, -1.0, 2.5, 6.0])]),
+            ok([floats([2], &[0.0, f64::INFINITY])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

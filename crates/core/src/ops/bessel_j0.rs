@@ -15,13 +15,15 @@ pub static BESSEL_J0: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(-(g.dy() * g.x().bessel_j1()))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, -1.0, 2.5, 6.0])]),
-        ok([floats([1], &[0.0])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, -1.0, 2.5, 6.0])]),
+            ok([floats([1], &[0.0])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

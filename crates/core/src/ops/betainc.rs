@@ -15,7 +15,8 @@ pub static BETAINC: OpDef = OpDef {
     grad: Grad::Rule(|g| {
         let (a, b, x) = (g.input(0), g.input(1), g.input(2));
         let density = || {
-            let log = (b - 1.0).xlog1py(-x) + (a - 1.0).xlogy(x) - (a.lgamma() + b.lgamma() - (a + b).lgamma());
+            let log =
+                (b - 1.0).xlog1py(-x) + (a - 1.0).xlogy(x) - (a.lgamma() + b.lgamma() - (a + b).lgamma());
             g.unbroadcast(2, &(g.dy() * log.exp()))
         };
         vec![
@@ -37,10 +38,11 @@ pub static BETAINC: OpDef = OpDef {
 };
 
 free_faces! {
-    /// The regularised incomplete beta function `I_x(a, b)` with broadcasting; NaN unless `a` and `b` are positive and `x` is
-    /// in [0, 1].
+    /// The regularised incomplete beta function `I_x(a, b)` with broadcasting; NaN unless `a` and `b` are
+    /// positive and `x` is in [0, 1].
     ///
-    /// The gradient in `x` is `dy·x^(a-1)·(1-x)^(b-1)/B(a, b)`; there is none in `a` and `b`, and asking for one is an error.
+    /// The gradient in `x` is `dy·x^(a-1)·(1-x)^(b-1)/B(a, b)`; there is none in `a` and `b`, and asking for
+    /// one is an error.
     ///
     /// Source: `tf.math.betainc`.
     ///
@@ -49,5 +51,6 @@ free_faces! {
     /// let one = tf::constant(1.0);
     /// assert_eq!(tf::betainc(&one, &one, &tf::constant([0.25])).to_vec::<f32>().unwrap(), [0.25]);
     /// ```
-    pub fn betainc / try_betainc(a: &Tensor, b: &Tensor, x: &Tensor) = apply1(&BETAINC, &[a, b, x], Attrs::new());
+    pub fn betainc / try_betainc(a: &Tensor, b: &Tensor, x: &Tensor) =
+        apply1(&BETAINC, &[a, b, x], Attrs::new());
 }

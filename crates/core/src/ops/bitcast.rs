@@ -1,7 +1,7 @@
-use crate::door::apply1;
 use crate::dim::Dim;
+use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Infer, Metas, Gpu, Grad, OpDef, Tf, err, floats, ok, sig};
+use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig};
 use crate::tensor::faces;
 
 /// The same bytes as another dtype.
@@ -46,8 +46,8 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
 }
 
 faces! {
-    /// The same bytes read as another dtype. A smaller dtype adds an axis for the parts of an element, the lowest first; for a
-    /// larger one the last axis holds the parts, and goes.
+    /// The same bytes read as another dtype. A smaller dtype adds an axis for the parts of an element, the
+    /// lowest first; for a larger one the last axis holds the parts, and goes.
     ///
     /// Source: `tf.bitcast`.
     ///

@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// The bits of exactly one of them.
@@ -14,13 +16,15 @@ pub static BITWISE_XOR: OpDef = OpDef {
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[6.0, 3.0, 0.0, 9.0]), floats([4], &[5.0, 5.0, 1.0, 8.0])]),
-        ok([floats([2, 1, 2], &[6.0, 3.0, 0.0, 9.0]), floats([3, 1], &[5.0, 5.0, 1.0])]),
-        ok([floats([], &[6.0]), floats([0, 2], &[])]),
-        err([floats([2], &[6.0, 3.0]), floats([3], &[5.0, 5.0, 1.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[6.0, 3.0, 0.0, 9.0]), floats([4], &[5.0, 5.0, 1.0, 8.0])]),
+            ok([floats([2, 1, 2], &[6.0, 3.0, 0.0, 9.0]), floats([3, 1], &[5.0, 5.0, 1.0])]),
+            ok([floats([], &[6.0]), floats([0, 2], &[])]),
+            err([floats([2], &[6.0, 3.0]), floats([3], &[5.0, 5.0, 1.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
+        ]
+    },
 };
 
 faces! {

@@ -1,6 +1,8 @@
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, BlockFn, Class, Cpu, Effect, Exact, Gpu, Grad, Lane, OpDef, Tf, Truth, floats, ok, sig};
+use crate::op::{
+    Attrs, BlockFn, Class, Cpu, Effect, Exact, Gpu, Grad, Lane, OpDef, Tf, Truth, floats, ok, sig,
+};
 use crate::tensor::faces;
 
 /// Conversion to another dtype.
@@ -103,9 +105,10 @@ fn lookup(inputs: &[DType], output: DType) -> Option<BlockFn> {
 faces! {
     /// `x` converted to `dtype`; `x` itself if it has that dtype.
     ///
-    /// Floats become integers by cutting off the fraction; what lies outside the range becomes the nearest end of it and
-    /// NaN becomes 0 (TensorFlow leaves both undefined). Integers keep their low bits. Anything but zero becomes true. The
-    /// half floats are reached from `f32`, rounded to nearest, ties to even. The gradient is `dy` converted back.
+    /// Floats become integers by cutting off the fraction; what lies outside the range becomes the nearest
+    /// end of it and NaN becomes 0 (TensorFlow leaves both undefined). Integers keep their low bits. Anything
+    /// but zero becomes true. The half floats are reached from `f32`, rounded to nearest, ties to even. The
+    /// gradient is `dy` converted back.
     ///
     /// Source: `tf.cast`.
     ///

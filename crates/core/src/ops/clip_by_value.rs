@@ -1,8 +1,8 @@
 use crate::tensor::{AsOperand, faces};
 
 faces! {
-    /// Each element brought to the nearest value in `low ..= high`; NaN stays. The gradient is `dy` within, the ends included,
-    /// and 0 outside.
+    /// Each element brought to the nearest value in `low ..= high`; NaN stays. The gradient is `dy` within,
+    /// the ends included, and 0 outside.
     ///
     /// Source: `tf.clip_by_value`.
     ///

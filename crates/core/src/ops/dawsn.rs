@@ -15,13 +15,15 @@ pub static DAWSN: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * (1.0 - g.x() * g.y() * 2.0))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.0, -0.5, 1.0, 3.0])]),
-        ok([floats([2], &[f64::INFINITY, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, -0.5, 1.0, 3.0])]),
+            ok([floats([2], &[f64::INFINITY, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

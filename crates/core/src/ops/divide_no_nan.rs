@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Quotient, 0 where the divisor is.
@@ -18,14 +20,16 @@ pub static DIVIDE_NO_NAN: OpDef = OpDef {
     }),
     exact: Exact::Ulp(1),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
-        ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        ok([floats([3], &[0.0, 1.0, f64::NAN]), floats([3], &[0.0, 0.0, 0.0])]).kink(),
-        err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
+            ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            ok([floats([3], &[0.0, 1.0, f64::NAN]), floats([3], &[0.0, 0.0, 0.0])]).kink(),
+            err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

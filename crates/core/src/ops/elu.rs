@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Exponential linear unit.
@@ -15,13 +17,15 @@ pub static ELU: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(super::select(&g.y().less(0.0), g.dy() * (g.y() + 1.0), g.dy()))),
     exact: Exact::Relative(1e-5),
     composed: Some(|x, _| super::select(&x[0].less(0.0), x[0].expm1(), &x[0])),
-    samples: || vec![
-        ok([floats([4], &[0.5, -1.0, 5.0, -3.0])]),
-        ok([floats([4], &[0.0, -0.0, f64::NEG_INFINITY, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, -1.0, 5.0, -3.0])]),
+            ok([floats([4], &[0.0, -0.0, f64::NEG_INFINITY, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

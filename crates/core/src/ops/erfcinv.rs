@@ -11,5 +11,5 @@ faces! {
     /// assert!((y[0] - 0.0).abs() < 1e-6);
     /// ```
     pub fn erfcinv / try_erfcinv(x: &Tensor) =
-        super::try_multiply(super::try_ndtri(&super::try_multiply(x, 0.5)?)?, -std::f64::consts::FRAC_1_SQRT_2);
+        super::try_multiply(super::try_multiply(x, 0.5)?.try_ndtri()?, -std::f64::consts::FRAC_1_SQRT_2);
 }

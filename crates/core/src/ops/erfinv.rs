@@ -1,6 +1,8 @@
 use crate::cpu::math::special::Special;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// √π/2.
@@ -18,13 +20,15 @@ pub static ERFINV: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * ((g.y() * g.y()).exp() * HALF_SQRT_PI))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.0, -0.5, 0.25, 0.9])]),
-        ok([floats([3], &[1.0, -1.0, 1.5])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, -0.5, 0.25, 0.9])]),
+            ok([floats([3], &[1.0, -1.0, 1.5])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Exponential.
@@ -15,13 +17,15 @@ pub static EXP: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * g.y())),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.0, -1.0, 2.0, 0.5])]),
-        ok([floats([3], &[f64::INFINITY, f64::NEG_INFINITY, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, -1.0, 2.0, 0.5])]),
+            ok([floats([3], &[f64::INFINITY, f64::NEG_INFINITY, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

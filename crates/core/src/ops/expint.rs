@@ -15,18 +15,20 @@ pub static EXPINT: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * (g.x().exp() / g.x()))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, 1.0, 2.5, 6.0])]),
-        ok([floats([3], &[0.0, -1.0, f64::INFINITY])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, 1.0, 2.5, 6.0])]),
+            ok([floats([3], &[0.0, -1.0, f64::INFINITY])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {
-    /// The exponential integral `Ei(x) = ∫ e^t/t dt` from -∞ to each element; -∞ at 0, NaN below. The gradient
-    /// is `dy·e^x/x`.
+    /// The exponential integral `Ei(x) = ∫ e^t/t dt` from -∞ to each element; -∞ at 0, NaN below. The
+    /// gradient is `dy·e^x/x`.
     ///
     /// Source: `tf.math.special.expint`.
     ///

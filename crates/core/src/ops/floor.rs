@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// The largest integer not above it.
@@ -15,13 +17,15 @@ pub static FLOOR: OpDef = OpDef {
     grad: Grad::None("it moves in steps"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, -1.5, 2.0, 7.25])]),
-        ok([floats([4], &[-0.0, -0.5, f64::INFINITY, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, -1.5, 2.0, 7.25])]),
+            ok([floats([4], &[-0.0, -0.5, f64::INFINITY, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

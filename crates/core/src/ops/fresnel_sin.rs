@@ -15,13 +15,15 @@ pub static FRESNEL_SIN: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * (g.x() * g.x() * std::f64::consts::FRAC_PI_2).sin())),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.0, -0.5, 1.0, 2.5])]),
-        ok([floats([1], &[f64::INFINITY])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, -0.5, 1.0, 2.5])]),
+            ok([floats([1], &[f64::INFINITY])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

@@ -1,9 +1,10 @@
 use crate::error::Result;
 use crate::tensor::{Tensor, faces};
 
-/// √2 and √(2/π).
-const SQRT_2: f64 = std::f64::consts::SQRT_2;
-const SQRT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
+/// √2, √(2/π) and the factor of the cube, rounded to f32 as TensorFlow rounds them for every dtype.
+const SQRT_2: f64 = std::f32::consts::SQRT_2 as f64;
+const SQRT_2_BY_PI: f64 = 0.797_884_6_f32 as f64;
+const CUBIC: f64 = 0.044_715_f32 as f64;
 
 faces! {
     /// `x·Φ(x)` of each element, where Φ is the normal distribution: `x/2·(1 + erf(x/√2))`.
@@ -26,11 +27,10 @@ faces! {
     pub fn gelu_approximate / try_gelu_approximate(x: &Tensor) =
         times_half(x, |x| {
         let cube = super::try_multiply(super::try_multiply(x, x)?, x)?;
-        let inner = super::try_add(x, super::try_multiply(cube, 0.044715)?)?;
+        let inner = super::try_add(x, super::try_multiply(cube, CUBIC)?)?;
         super::try_multiply(inner, SQRT_2_BY_PI)?.try_tanh()
     });
 }
-
 
 /// x/2 · (1 + f(x)).
 fn times_half(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {

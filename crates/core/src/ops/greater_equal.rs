@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Whether the first element is greater than or equal to the other.
@@ -14,18 +16,20 @@ pub static GREATER_EQUAL: OpDef = OpDef {
     grad: Grad::None("a truth value has no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[3.0, 2.0, 1.0])]),
-        ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[3.0, 2.0, 1.0])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[3.0, 2.0, 1.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[3.0, 2.0, 1.0])]),
+            ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[3.0, 2.0, 1.0])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[3.0, 2.0, 1.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {
-    /// Whether the first element is greater than or equal to the other, with broadcasting, as bool. False where
-    /// either is NaN.
+    /// Whether the first element is greater than or equal to the other, with broadcasting, as bool. False
+    /// where either is NaN.
     ///
     /// Source: `tf.math.greater_equal`.
     ///

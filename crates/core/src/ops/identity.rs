@@ -14,11 +14,9 @@ pub static IDENTITY: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy())),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 0.0, 1.0])]),
-        ok([floats([2, 0], &[])]),
-        ok([floats([], &[1.0])]),
-    ],
+    samples: || {
+        vec![ok([floats([3], &[1.0, 0.0, 1.0])]), ok([floats([2, 0], &[])]), ok([floats([], &[1.0])])]
+    },
 };
 
 faces! {

@@ -1,5 +1,5 @@
-use crate::cpu::math::special::Special;
 use crate::cpu::math::Real;
+use crate::cpu::math::special::Special;
 use crate::door::apply1;
 use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
 use crate::tensor::{Tensor, faces};
@@ -57,7 +57,8 @@ fn in_f64(a: f64, x: f64) -> f64 {
 }
 
 faces! {
-    /// The derivative of [`igamma`](super::igamma) in `a`, with broadcasting: the sum of the derivatives of its power series.
+    /// The derivative of [`igamma`](super::igamma) in `a`, with broadcasting: the sum of the derivatives of
+    /// its power series.
     ///
     /// Source: TensorFlow's node `IgammaGradA`.
     ///
@@ -66,7 +67,8 @@ faces! {
     /// let y = tf::igamma_grad_a(1.0, tf::constant([0.0]));
     /// assert_eq!(y.to_vec::<f32>().unwrap(), [0.0]);
     /// ```
-    pub fn igamma_grad_a / try_igamma_grad_a(operand a, operand x) = apply1(&IGAMMA_GRAD_A, &[a, x], Attrs::new());
+    pub fn igamma_grad_a / try_igamma_grad_a(operand a, operand x) =
+        apply1(&IGAMMA_GRAD_A, &[a, x], Attrs::new());
 }
 
 /// The derivative of igamma in x: e^-x·x^(a-1)/Γ(a).

@@ -1,6 +1,8 @@
 use crate::cpu::elementwise;
 use crate::cpu::int::Int;
-use crate::op::{Call, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Call, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::with_store;
 
 /// Power of integers.
@@ -15,13 +17,15 @@ pub static INT_POW: OpDef = OpDef {
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[2.0, 3.0, 0.0, 1.0]), floats([4], &[3.0, 4.0, 0.0, 7.0])]),
-        ok([floats([2, 1], &[2.0, 3.0]), floats([2], &[1.0, 2.0])]),
-        ok([floats([0], &[]), floats([], &[2.0])]),
-        err([ints([2], &[2, 3]), ints([2], &[1, -1])], "negative"),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[2.0, 3.0, 0.0, 1.0]), floats([4], &[3.0, 4.0, 0.0, 7.0])]),
+            ok([floats([2, 1], &[2.0, 3.0]), floats([2], &[1.0, 2.0])]),
+            ok([floats([0], &[]), floats([], &[2.0])]),
+            err([ints([2], &[2, 3]), ints([2], &[1, -1])], "negative"),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
+        ]
+    },
 };
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {

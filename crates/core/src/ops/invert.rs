@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// The other bits.
@@ -14,12 +16,14 @@ pub static INVERT: OpDef = OpDef {
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[6.0, 3.0, 0.0])]),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[6.0])]),
-        err([bools([1], &[true])], "x must be an integer"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[6.0, 3.0, 0.0])]),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[6.0])]),
+            err([bools([1], &[true])], "x must be an integer"),
+        ]
+    },
 };
 
 faces! {

@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Whether it is infinite.
@@ -14,12 +16,14 @@ pub static IS_INF: OpDef = OpDef {
     grad: Grad::None("a truth value has no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([5], &[0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0])]),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([5], &[0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0])]),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {
@@ -29,7 +33,8 @@ faces! {
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// assert_eq!(tf::constant([f32::NAN, f32::INFINITY, 1.0]).is_inf().to_vec::<bool>().unwrap(), [false, true, false]);
+    /// let x = tf::constant([f32::NAN, f32::INFINITY, 1.0]);
+    /// assert_eq!(x.is_inf().to_vec::<bool>().unwrap(), [false, true, false]);
     /// ```
     pub fn is_inf / try_is_inf(x: &Tensor) = apply1(&IS_INF, &[x], Attrs::new());
 }

@@ -15,13 +15,15 @@ pub static LEFT_SHIFT: OpDef = OpDef {
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[6.0, 3.0, 1.0, 9.0]), floats([4], &[1.0, 2.0, 0.0, 3.0])]),
-        ok([floats([2, 1, 2], &[6.0, 3.0, 1.0, 9.0]), floats([3, 1], &[1.0, 2.0, 0.0])]),
-        ok([floats([], &[6.0]), floats([0, 2], &[])]),
-        err([floats([2], &[6.0, 3.0]), floats([3], &[1.0, 2.0, 0.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[6.0, 3.0, 1.0, 9.0]), floats([4], &[1.0, 2.0, 0.0, 3.0])]),
+            ok([floats([2, 1, 2], &[6.0, 3.0, 1.0, 9.0]), floats([3, 1], &[1.0, 2.0, 0.0])]),
+            ok([floats([], &[6.0]), floats([0, 2], &[])]),
+            err([floats([2], &[6.0, 3.0]), floats([3], &[1.0, 2.0, 0.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
+        ]
+    },
 };
 
 faces! {

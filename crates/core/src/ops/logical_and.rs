@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Whether both hold.
@@ -14,13 +16,15 @@ pub static LOGICAL_AND: OpDef = OpDef {
     grad: Grad::None("a truth value has no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([bools([4], &[true, false, true, false]), bools([4], &[true, true, false, false])]),
-        ok([bools([2, 1, 2], &[true, false, true, false]), bools([3, 1], &[true, true, false])]),
-        ok([bools([], &[true]), bools([0, 2], &[])]),
-        err([bools([2], &[true, false]), bools([3], &[true, true, false])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be bool"),
-    ],
+    samples: || {
+        vec![
+            ok([bools([4], &[true, false, true, false]), bools([4], &[true, true, false, false])]),
+            ok([bools([2, 1, 2], &[true, false, true, false]), bools([3, 1], &[true, true, false])]),
+            ok([bools([], &[true]), bools([0, 2], &[])]),
+            err([bools([2], &[true, false]), bools([3], &[true, true, false])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be bool"),
+        ]
+    },
 };
 
 faces! {

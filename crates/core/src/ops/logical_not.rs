@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Whether it does not hold.
@@ -14,12 +16,14 @@ pub static LOGICAL_NOT: OpDef = OpDef {
     grad: Grad::None("a truth value has no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([bools([2], &[true, false])]),
-        ok([bools([2, 0, 3], &[])]),
-        ok([bools([], &[true])]),
-        err([ints([1], &[1])], "x must be bool"),
-    ],
+    samples: || {
+        vec![
+            ok([bools([2], &[true, false])]),
+            ok([bools([2, 0, 3], &[])]),
+            ok([bools([], &[true])]),
+            err([ints([1], &[1])], "x must be bool"),
+        ]
+    },
 };
 
 faces! {

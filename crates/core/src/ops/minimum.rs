@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// The smaller of two.
@@ -18,19 +20,21 @@ pub static MINIMUM: OpDef = OpDef {
     }),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[1.0, 9.0, 3.0, 8.0]), floats([4], &[4.0, 5.0, 6.0, 7.0])]),
-        ok([floats([2, 1, 2], &[1.0, 9.0, 3.0, 8.0]), floats([3, 1], &[4.0, 5.0, 6.0])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        ok([floats([3], &[1.0, 0.0, f64::NAN]), floats([3], &[1.0, -0.0, 2.0])]).kink(),
-        err([floats([2], &[1.0, 9.0]), floats([3], &[4.0, 5.0, 6.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[1.0, 9.0, 3.0, 8.0]), floats([4], &[4.0, 5.0, 6.0, 7.0])]),
+            ok([floats([2, 1, 2], &[1.0, 9.0, 3.0, 8.0]), floats([3, 1], &[4.0, 5.0, 6.0])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            ok([floats([3], &[1.0, 0.0, f64::NAN]), floats([3], &[1.0, -0.0, 2.0])]).kink(),
+            err([floats([2], &[1.0, 9.0]), floats([3], &[4.0, 5.0, 6.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {
-    /// The smaller of the elements, with broadcasting; NaN if either is. The gradient goes to the smaller one,
-    /// to `x` if they are equal.
+    /// The smaller of the elements, with broadcasting; NaN if either is. The gradient goes to the smaller
+    /// one, to `x` if they are equal.
     ///
     /// Source: `tf.math.minimum`.
     ///

@@ -1,6 +1,8 @@
 use crate::cpu::math::special::Special;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// √(2π).
@@ -18,13 +20,15 @@ pub static NDTRI: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * ((g.y() * g.y() * 0.5).exp() * SQRT_2_PI))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, 0.25, 0.75, 0.95])]),
-        ok([floats([3], &[0.0, 1.0, -0.5])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, 0.25, 0.75, 0.95])]),
+            ok([floats([3], &[0.0, 1.0, -0.5])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

@@ -15,13 +15,15 @@ pub static NEXTAFTER: OpDef = OpDef {
     grad: Grad::Rule(|g| g.two(|| g.dy(), || super::zeros_like(&g.dy()))),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[4.0, 0.0, 1.0])]).kink(),
-        ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.0, 1.0])]).kink(),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        ok([floats([2], &[0.0, 1.0]), floats([2], &[0.0, f64::NAN])]).kink(),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[4.0, 0.0, 1.0])], "2 ≠ 3"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[4.0, 0.0, 1.0])]).kink(),
+            ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.0, 1.0])]).kink(),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            ok([floats([2], &[0.0, 1.0]), floats([2], &[0.0, f64::NAN])]).kink(),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[4.0, 0.0, 1.0])], "2 ≠ 3"),
+        ]
+    },
 };
 
 faces! {

@@ -14,12 +14,14 @@ pub static NOT_EQUAL: OpDef = OpDef {
     grad: Grad::None("a truth value has no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[3.0, 2.0, 1.0])]),
-        ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[3.0, 2.0, 1.0])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[3.0, 2.0, 1.0])], "2 ≠ 3"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[3.0, 2.0, 1.0])]),
+            ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[3.0, 2.0, 1.0])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[3.0, 2.0, 1.0])], "2 ≠ 3"),
+        ]
+    },
 };
 
 faces! {

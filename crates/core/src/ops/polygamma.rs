@@ -14,23 +14,21 @@ pub static POLYGAMMA: OpDef = OpDef {
     cpu: Cpu::Elementwise(blocks!([a, x] slow => Special::polygamma(a, x))),
     gpu: Gpu::CpuOnly("its series need f64, which WGSL has not"),
     grad: Grad::Rule(|g| {
-        g.two(
-            || no_gradient("polygamma", "its order a"),
-            || g.dy() * polygamma(g.input(0) + 1.0, g.input(1)),
-        )
+        g.two(|| no_gradient("polygamma", "its order a"), || g.dy() * polygamma(g.input(0) + 1.0, g.input(1)))
     }),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
-        ok([floats([2, 1], &[1.0, 2.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]).kink(),
-        ok([floats([3], &[1.0, 0.5, 0.0]), floats([3], &[0.0, 1.0, -1.0])]).kink(),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "a must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
+            ok([floats([2, 1], &[1.0, 2.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]).kink(),
+            ok([floats([3], &[1.0, 0.5, 0.0]), floats([3], &[0.0, 1.0, -1.0])]).kink(),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "a must be float"),
+        ]
+    },
 };
-
 
 /// Ends a gradient rule: nobody knows this derivative in closed form, and TensorFlow has none either.
 pub(crate) fn no_gradient(op: &'static str, of: &str) -> Tensor {

@@ -2,8 +2,8 @@ use crate::tensor::{Tensor, free_faces};
 use std::borrow::Borrow;
 
 free_faces! {
-    /// The polynomial with these coefficients, the highest power first, at each element of `x`, by Horner's rule; zeros
-    /// without coefficients.
+    /// The polynomial with these coefficients, the highest power first, at each element of `x`, by Horner's
+    /// rule; zeros without coefficients.
     ///
     /// Source: `tf.math.polyval`.
     ///

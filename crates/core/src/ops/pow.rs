@@ -1,6 +1,9 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Backward, Class, Cpu, Effect, Exact, Gpu, Grad, Grads, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Backward, Class, Cpu, Effect, Exact, Gpu, Grad, Grads, OpDef, Tf, blocks, err, floats, ints, ok,
+    rule, sig,
+};
 use crate::tensor::faces;
 
 /// Power of floats.
@@ -15,18 +18,20 @@ pub static POW: OpDef = OpDef {
     grad: Grad::Rule(gradient),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[0.5, 2.0, 3.0]), floats([3], &[4.0, -1.5, 0.5])]),
-        ok([floats([2, 1, 2], &[0.5, 2.0, 3.0, 0.5]), floats([3, 1], &[4.0, -1.5, 0.5])]),
-        ok([floats([], &[0.5]), floats([0, 2], &[])]),
-        ok([floats([4], &[0.0, -2.0, -1.0, 1.0]), floats([4], &[2.0, 3.0, 0.5, f64::NAN])]).kink(),
-        err([floats([2], &[0.5, 2.0]), floats([3], &[4.0, -1.5, 0.5])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[0.5, 2.0, 3.0]), floats([3], &[4.0, -1.5, 0.5])]),
+            ok([floats([2, 1, 2], &[0.5, 2.0, 3.0, 0.5]), floats([3, 1], &[4.0, -1.5, 0.5])]),
+            ok([floats([], &[0.5]), floats([0, 2], &[])]),
+            ok([floats([4], &[0.0, -2.0, -1.0, 1.0]), floats([4], &[2.0, 3.0, 0.5, f64::NAN])]).kink(),
+            err([floats([2], &[0.5, 2.0]), floats([3], &[4.0, -1.5, 0.5])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
+        ]
+    },
 };
 
-
-/// The logarithm is taken where `x > 0` only, as TensorFlow does: elsewhere the power is not differentiable in `y`.
+/// The logarithm is taken where `x > 0` only, as TensorFlow does: elsewhere the power is not differentiable
+/// in `y`.
 fn gradient(g: &Backward<'_>) -> Grads {
     let (x, y) = (g.input(0), g.input(1));
     g.two(
@@ -40,8 +45,8 @@ fn gradient(g: &Backward<'_>) -> Grads {
 }
 
 faces! {
-    /// `x^y` with broadcasting. Floats follow C99's table of special values; integers wrap, and a negative exponent is an
-    /// error when it runs.
+    /// `x^y` with broadcasting. Floats follow C99's table of special values; integers wrap, and a negative
+    /// exponent is an error when it runs.
     ///
     /// The gradients are `dy·y·x^(y-1)` and `dy·x^y·ln x`, the latter 0 where `x ≤ 0`.
     ///

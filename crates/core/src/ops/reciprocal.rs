@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Reciprocal.
@@ -14,13 +16,15 @@ pub static RECIPROCAL: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(-(g.dy() * (g.y() * g.y())))),
     exact: Exact::Ulp(1),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, 1.0, -4.0, 8.0])]),
-        ok([floats([3], &[0.0, -0.0, f64::INFINITY])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, 1.0, -4.0, 8.0])]),
+            ok([floats([3], &[0.0, -0.0, f64::INFINITY])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

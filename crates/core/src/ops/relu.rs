@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Rectifier.
@@ -15,13 +17,15 @@ pub static RELU: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(super::select(&g.y().greater(0.0), g.dy(), 0.0))),
     exact: Exact::Bits,
     composed: Some(|x, _| x[0].maximum(super::zeros_like(&x[0]))),
-    samples: || vec![
-        ok([floats([4], &[0.5, 1.0, 3.0, 7.0])]),
-        ok([floats([4], &[0.0, -1.0, -0.0, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([bools([1], &[true])], "x must be a number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, 1.0, 3.0, 7.0])]),
+            ok([floats([4], &[0.0, -1.0, -0.0, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {

@@ -15,18 +15,20 @@ pub static RIGHT_SHIFT: OpDef = OpDef {
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[6.0, 3.0, 1.0, 9.0]), floats([4], &[1.0, 2.0, 0.0, 3.0])]),
-        ok([floats([2, 1, 2], &[6.0, 3.0, 1.0, 9.0]), floats([3, 1], &[1.0, 2.0, 0.0])]),
-        ok([floats([], &[6.0]), floats([0, 2], &[])]),
-        err([floats([2], &[6.0, 3.0]), floats([3], &[1.0, 2.0, 0.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[6.0, 3.0, 1.0, 9.0]), floats([4], &[1.0, 2.0, 0.0, 3.0])]),
+            ok([floats([2, 1, 2], &[6.0, 3.0, 1.0, 9.0]), floats([3, 1], &[1.0, 2.0, 0.0])]),
+            ok([floats([], &[6.0]), floats([0, 2], &[])]),
+            err([floats([2], &[6.0, 3.0]), floats([3], &[1.0, 2.0, 0.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be an integer"),
+        ]
+    },
 };
 
 faces! {
-    /// Bits shifted to the right by `y`, filled with the sign of signed integers, with broadcasting. Distances
-    /// outside 0 .. bits - 1 are brought to the nearest end.
+    /// Bits shifted to the right by `y`, filled with the sign of signed integers, with broadcasting.
+    /// Distances outside 0 .. bits - 1 are brought to the nearest end.
     ///
     /// Source: `tf.bitwise.right_shift`.
     ///

@@ -2,7 +2,8 @@ use crate::dtype::DType;
 use crate::tensor::{Scalar, faces};
 
 faces! {
-    /// `x` converted to `dtype`, with values outside its range brought to the nearest end first; floats stay finite.
+    /// `x` converted to `dtype`, with values outside its range brought to the nearest end first; floats stay
+    /// finite.
     ///
     /// Source: `tf.saturate_cast`.
     ///
@@ -18,8 +19,8 @@ faces! {
     };
 }
 
-/// The ends of `to` within `from`, if `from` reaches beyond and the cast alone does not saturate: it does from floats to
-/// integers.
+/// The ends of `to` within `from`, if `from` reaches beyond and the cast alone does not saturate: it does
+/// from floats to integers.
 fn range(from: DType, to: DType) -> Option<(Scalar, Scalar)> {
     match (from.int_range(), to.int_range()) {
         (Some((a, b)), Some((low, high))) if a < low || b > high => {

@@ -26,7 +26,11 @@ pub static SELECT: OpDef = OpDef {
     composed: None,
     samples: || {
         vec![
-            ok([bools([3], &[true, false, true]), floats([3], &[1.0, 2.0, 3.0]), floats([3], &[4.0, 5.0, 6.0])]),
+            ok([
+                bools([3], &[true, false, true]),
+                floats([3], &[1.0, 2.0, 3.0]),
+                floats([3], &[4.0, 5.0, 6.0]),
+            ]),
             ok([bools([2, 1], &[true, false]), floats([3], &[1.0, 2.0, 3.0]), floats([2, 3], &[4.0; 6])]),
             ok([bools([], &[true]), floats([], &[1.0]), floats([0, 2], &[])]),
             err([ints([1], &[1]), floats([1], &[1.0]), floats([1], &[1.0])], "condition must be bool"),
@@ -56,7 +60,8 @@ fn lookup(inputs: &[DType], _output: DType) -> Option<BlockFn> {
 faces! {
     /// The elements of `x` where `condition` holds, of `y` elsewhere, with broadcasting.
     ///
-    /// The gradient goes to the chosen element, and 0 to the other one, so that NaN or infinity there does not leak.
+    /// The gradient goes to the chosen element, and 0 to the other one, so that NaN or infinity there does
+    /// not leak.
     ///
     /// Source: `tf.where` with three arguments.
     ///

@@ -1,9 +1,12 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
-/// The scale λ with which mean 0 and variance 1 are a fixed point (Klambauer et al., "Self-Normalizing Neural Networks").
+/// The scale λ with which mean 0 and variance 1 are a fixed point (Klambauer et al., "Self-Normalizing Neural
+/// Networks").
 const SCALE: f64 = 1.050_700_987_355_480_5;
 /// λ·α of the same paper.
 const SCALE_ALPHA: f64 = 1.758_099_340_847_376_9;
@@ -16,20 +19,25 @@ pub static SELU: OpDef = OpDef {
     effect: Effect::Pure,
     infer: rule::same_as_first,
     cpu: Cpu::Elementwise(blocks!([x] float => function(x))),
-    gpu: Gpu::Elementwise(&[(Class::Float, "select(x * 1.05070098735548049, expm1(x) * 1.75809934084737686, x < 0.0)")]),
+    gpu: Gpu::Elementwise(&[(
+        Class::Float,
+        "select(x * 1.05070098735548049, expm1(x) * 1.75809934084737686, x < 0.0)",
+    )]),
     grad: Grad::Rule(|g| {
         let slope = super::select(&g.y().less(0.0), g.y() + SCALE_ALPHA, SCALE);
         g.one(g.dy() * slope)
     }),
     exact: Exact::Relative(1e-5),
     composed: Some(|x, _| super::select(&x[0].less(0.0), x[0].expm1() * SCALE_ALPHA, &x[0] * SCALE)),
-    samples: || vec![
-        ok([floats([4], &[0.5, -1.0, 5.0, -3.0])]),
-        ok([floats([4], &[0.0, -0.0, f64::NEG_INFINITY, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, -1.0, 5.0, -3.0])]),
+            ok([floats([4], &[0.0, -0.0, f64::NEG_INFINITY, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 #[inline(always)]

@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Sign.
@@ -15,13 +17,15 @@ pub static SIGN: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(super::zeros_like(g.x()))),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[1.0, 2.0, 30.0, 100.0])]),
-        ok([floats([4], &[0.0, -0.0, -1.5, f64::NAN])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[1.0])]),
-        err([bools([1], &[true])], "x must be a signed number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[1.0, 2.0, 30.0, 100.0])]),
+            ok([floats([4], &[0.0, -0.0, -1.5, f64::NAN])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[1.0])]),
+            err([bools([1], &[true])], "x must be a signed number"),
+        ]
+    },
 };
 
 faces! {

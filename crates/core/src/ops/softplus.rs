@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Smooth rectifier.
@@ -15,13 +17,15 @@ pub static SOFTPLUS: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * g.x().sigmoid())),
     exact: Exact::Relative(1e-5),
     composed: Some(|x, _| x[0].maximum(0.0) + (-x[0].abs()).exp().log1p()),
-    samples: || vec![
-        ok([floats([4], &[0.0, -0.5, 1.0, 3.0])]),
-        ok([floats([2], &[f64::INFINITY, f64::NEG_INFINITY])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, -0.5, 1.0, 3.0])]),
+            ok([floats([2], &[f64::INFINITY, f64::NEG_INFINITY])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

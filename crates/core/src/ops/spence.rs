@@ -12,21 +12,25 @@ pub static SPENCE: OpDef = OpDef {
     infer: rule::same_as_first,
     cpu: Cpu::Elementwise(blocks!([x] slow => Special::spence(x))),
     gpu: Gpu::CpuOnly("its series need f64, which WGSL has not"),
-    grad: Grad::Rule(|g| g.one({
-        let x = g.x();
-        let one = x.equal(1.0);
-        let safe = super::select(&one, 2.0, x);
-        g.dy() * super::select(&one, -1.0, safe.log() / (1.0 - &safe))
-    })),
+    grad: Grad::Rule(|g| {
+        g.one({
+            let x = g.x();
+            let one = x.equal(1.0);
+            let safe = super::select(&one, 2.0, x);
+            g.dy() * super::select(&one, -1.0, safe.log() / (1.0 - &safe))
+        })
+    }),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.5, 1.5, 2.5, 6.0])]),
-        ok([floats([3], &[0.0, 1.0, -1.0])]).kink(),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.5])]),
-        err([ints([1], &[4])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.5, 1.5, 2.5, 6.0])]),
+            ok([floats([3], &[0.0, 1.0, -1.0])]).kink(),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.5])]),
+            err([ints([1], &[4])], "x must be float"),
+        ]
+    },
 };
 
 faces! {

@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Square.
@@ -14,12 +16,14 @@ pub static SQUARE: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(g.dy() * (g.x() * 2.0))),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([4], &[0.0, 1.0, 2.0, 5.0])]),
-        ok([floats([2, 0, 3], &[])]),
-        ok([floats([], &[0.0])]),
-        err([bools([1], &[true])], "x must be a number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, 1.0, 2.0, 5.0])]),
+            ok([floats([2, 0, 3], &[])]),
+            ok([floats([], &[0.0])]),
+            err([bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {

@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Square of the difference.
@@ -9,7 +11,9 @@ pub static SQUARED_DIFFERENCE: OpDef = OpDef {
     sig: sig!(x: T number, y: T number),
     effect: Effect::Pure,
     infer: rule::broadcast,
-    cpu: Cpu::Elementwise(blocks!([x, y] float => (x - y) * (x - y), int => x.wrapping_sub(y).wrapping_mul(x.wrapping_sub(y)))),
+    cpu: Cpu::Elementwise(
+        blocks!([x, y] float => (x - y) * (x - y), int => x.wrapping_sub(y).wrapping_mul(x.wrapping_sub(y))),
+    ),
     gpu: Gpu::Elementwise(&[(Class::Number, "squared_difference(x, y)")]),
     grad: Grad::Rule(|g| {
         let slope = g.dy() * ((g.input(0) - g.input(1)) * 2.0);
@@ -17,13 +21,15 @@ pub static SQUARED_DIFFERENCE: OpDef = OpDef {
     }),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[4.0, 0.0, 1.0])]),
-        ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.0, 1.0])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[4.0, 0.0, 1.0])], "2 ≠ 3"),
-        err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, 2.0, 3.0]), floats([3], &[4.0, 0.0, 1.0])]),
+            ok([floats([2, 1, 2], &[1.0, 2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.0, 1.0])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[4.0, 0.0, 1.0])], "2 ≠ 3"),
+            err([bools([1], &[true]), bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {

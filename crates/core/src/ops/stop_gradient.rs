@@ -14,11 +14,9 @@ pub static STOP_GRADIENT: OpDef = OpDef {
     grad: Grad::None("stop_gradient hides its input from gradients on purpose"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, 0.0, 1.0])]),
-        ok([floats([2, 0], &[])]),
-        ok([floats([], &[1.0])]),
-    ],
+    samples: || {
+        vec![ok([floats([3], &[1.0, 0.0, 1.0])]), ok([floats([2, 0], &[])]), ok([floats([], &[1.0])])]
+    },
 };
 
 faces! {

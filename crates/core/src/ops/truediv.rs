@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::tensor::faces;
 
 faces! {
-    /// The quotient as a float, with broadcasting: integers of up to 16 bits are cast to f32 first, wider ones
-    /// to f64.
+    /// The quotient as a float, with broadcasting: integers of up to 16 bits are cast to f32 first, wider
+    /// ones to f64.
     ///
     /// Source: `tf.math.truediv`.
     ///

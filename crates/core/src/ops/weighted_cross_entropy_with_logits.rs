@@ -1,8 +1,8 @@
 use crate::tensor::{AsOperand, Tensor, free_faces, operands};
 
 free_faces! {
-    /// [`sigmoid_cross_entropy_with_logits`](super::sigmoid_cross_entropy_with_logits) with the positive labels weighted by
-    /// `pos_weight`: `(1 - z)·x + (1 + (w - 1)·z)·softplus(-x)`.
+    /// [`sigmoid_cross_entropy_with_logits`](super::sigmoid_cross_entropy_with_logits) with the positive
+    /// labels weighted by `pos_weight`: `(1 - z)·x + (1 + (w - 1)·z)·softplus(-x)`.
     ///
     /// Source: `tf.nn.weighted_cross_entropy_with_logits`.
     ///

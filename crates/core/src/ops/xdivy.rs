@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Quotient, 0 where the dividend is.
@@ -19,25 +21,28 @@ pub static XDIVY: OpDef = OpDef {
     }),
     exact: Exact::Ulp(1),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
-        ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        ok([floats([3], &[0.0, 0.0, 1.0]), floats([3], &[0.0, f64::NAN, 0.0])]).kink(),
-        err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
+            ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            ok([floats([3], &[0.0, 0.0, 1.0]), floats([3], &[0.0, f64::NAN, 0.0])]).kink(),
+            err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
+        ]
+    },
 };
 
 faces! {
-    /// `x/y` with broadcasting, 0 where `x` is 0 whatever `y` is. The gradients are `dy/y` and `-dy·x/y²`, both
-    /// 0 where `x` is 0.
+    /// `x/y` with broadcasting, 0 where `x` is 0 whatever `y` is. The gradients are `dy/y` and `-dy·x/y²`,
+    /// both 0 where `x` is 0.
     ///
     /// Source: `tf.math.xdivy`.
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// assert_eq!(tf::constant([0.0, 2.0]).xdivy(tf::constant([0.0, 4.0])).to_vec::<f32>().unwrap(), [0.0, 0.5]);
+    /// let y = tf::constant([0.0, 2.0]).xdivy(tf::constant([0.0, 4.0]));
+    /// assert_eq!(y.to_vec::<f32>().unwrap(), [0.0, 0.5]);
     /// ```
     pub fn xdivy / try_xdivy(operand x, operand y) = apply1(&XDIVY, &[x, y], Attrs::new());
 }

@@ -1,6 +1,8 @@
 use crate::cpu::math::Real;
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Product with the logarithm of one more.
@@ -19,25 +21,28 @@ pub static XLOG1PY: OpDef = OpDef {
     }),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
-        ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]),
-        ok([floats([3], &[0.0, 0.0, 1.0]), floats([3], &[-1.0, f64::NAN, -1.0])]).kink(),
-        err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[1.0, -2.0, 3.0]), floats([3], &[4.0, 0.25, 1.5])]),
+            ok([floats([2, 1, 2], &[1.0, -2.0, 3.0, 1.0]), floats([3, 1], &[4.0, 0.25, 1.5])]),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]),
+            ok([floats([3], &[0.0, 0.0, 1.0]), floats([3], &[-1.0, f64::NAN, -1.0])]).kink(),
+            err([floats([2], &[1.0, -2.0]), floats([3], &[4.0, 0.25, 1.5])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
+        ]
+    },
 };
 
 faces! {
-    /// `x·ln(1 + y)` with broadcasting, 0 where `x` is 0 whatever `y` is. The gradients are `dy·ln(1 + y)` and
-    /// `dy·x/(1 + y)`, both 0 where `x` is 0.
+    /// `x·ln(1 + y)` with broadcasting, 0 where `x` is 0 whatever `y` is. The gradients are `dy·ln(1 + y)`
+    /// and `dy·x/(1 + y)`, both 0 where `x` is 0.
     ///
     /// Source: `tf.math.xlog1py`.
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// assert_eq!(tf::constant([0.0, 2.0]).xlog1py(tf::constant([-1.0, 0.0])).to_vec::<f32>().unwrap(), [0.0, 0.0]);
+    /// let y = tf::constant([0.0, 2.0]).xlog1py(tf::constant([-1.0, 0.0]));
+    /// assert_eq!(y.to_vec::<f32>().unwrap(), [0.0, 0.0]);
     /// ```
     pub fn xlog1py / try_xlog1py(operand x, operand y) = apply1(&XLOG1PY, &[x, y], Attrs::new());
 }

@@ -18,20 +18,21 @@ pub static ZETA: OpDef = OpDef {
     }),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples: || vec![
-        ok([floats([3], &[2.0, 3.5, 4.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
-        ok([floats([2, 1], &[2.0, 3.5]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
-        ok([floats([], &[1.0]), floats([0, 2], &[])]).kink(),
-        ok([floats([2], &[1.0, 0.5]), floats([2], &[1.0, 1.0])]).kink(),
-        err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
-        err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
-    ],
+    samples: || {
+        vec![
+            ok([floats([3], &[2.0, 3.5, 4.0]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
+            ok([floats([2, 1], &[2.0, 3.5]), floats([3], &[1.5, 3.25, 0.5])]).kink(),
+            ok([floats([], &[1.0]), floats([0, 2], &[])]).kink(),
+            ok([floats([2], &[1.0, 0.5]), floats([2], &[1.0, 1.0])]).kink(),
+            err([floats([2], &[1.0, 2.0]), floats([3], &[1.0, 2.0, 3.0])], "2 ≠ 3"),
+            err([ints([1], &[1]), ints([1], &[1])], "x must be float"),
+        ]
+    },
 };
 
-
 faces! {
-    /// Hurwitz' zeta function `Σ (q + k)^-x` over `k ≥ 0`, with broadcasting; ∞ for exponent 1, NaN below. The
-    /// gradient in `q` is `-dy·x·ζ(x + 1, q)`; there is none in `x`, and asking for it is an error.
+    /// Hurwitz' zeta function `Σ (q + k)^-x` over `k ≥ 0`, with broadcasting; ∞ for exponent 1, NaN below.
+    /// The gradient in `q` is `-dy·x·ζ(x + 1, q)`; there is none in `x`, and asking for it is an error.
     ///
     /// Source: `tf.math.zeta`.
     ///

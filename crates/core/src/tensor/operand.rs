@@ -92,6 +92,16 @@ impl AsOperand for Tensor {
     }
 }
 
+impl AsOperand for Operand<'_> {
+    #[inline]
+    fn as_operand(&self) -> Operand<'_> {
+        match self {
+            Operand::Tensor(x) => Operand::Tensor(Cow::Borrowed(&**x)),
+            Operand::Scalar(s) => Operand::Scalar(*s),
+        }
+    }
+}
+
 impl AsOperand for Scalar {
     #[inline]
     fn as_operand(&self) -> Operand<'_> {

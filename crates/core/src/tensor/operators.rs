@@ -1,15 +1,16 @@
 //! Operators between tensors, references to them, variables and Rust numbers.
 //!
-//! `+ - *` and unary `-` are `add`, `subtract`, `multiply`, `negative`; `%` is `floormod`. `/` is `divide` for floats and
-//! `floordiv` for integers, TensorFlow's `//`: so `n / 2` keeps the dtype of `n`, as every operator here does. TensorFlow's
-//! `/` of integers, which gives f64, is `truediv`. `& | ^ !` are the logical ops for bool and the bitwise ones for integers;
-//! `<< >>` shift integers. There is no `==` and no `<`: comparing tensors gives a tensor, and Rust's operators give `bool`;
-//! use `x.equal(y)`, `x.less(y)` and their kin.
+//! `+ - *` and unary `-` are `add`, `subtract`, `multiply`, `negative`; `%` is `floormod`. `/` is `divide`
+//! for floats and `floordiv` for integers, TensorFlow's `//`: so `n / 2` keeps the dtype of `n`, as every
+//! operator here does. TensorFlow's `/` of integers, which gives f64, is `truediv`. `& | ^ !` are the logical
+//! ops for bool and the bitwise ones for integers; `<< >>` shift integers. There is no `==` and no `<`:
+//! comparing tensors gives a tensor, and Rust's operators give `bool`; use `x.equal(y)`, `x.less(y)` and
+//! their kin.
 //!
-//! A tensor on the left takes anything that [`AsOperand`] does, by *one* implementation: with one for each number type
-//! the compiler could not tell the type of `x * 2.0` before it has settled that of `2.0`, and `(x * 2.0).sqrt()` would
-//! not compile. For the same reason a number on the left is `f64` or `i32`, the types that literals become; a literal
-//! `0.1` is then exact for a tensor of doubles too.
+//! A tensor on the left takes anything that [`AsOperand`] does, by *one* implementation: with one for each
+//! number type the compiler could not tell the type of `x * 2.0` before it has settled that of `2.0`, and `(x
+//! * 2.0).sqrt()` would not compile. For the same reason a number on the left is `f64` or `i32`, the types
+//! that literals become; a literal `0.1` is then exact for a tensor of doubles too.
 
 use super::{AsOperand, Tensor, operands};
 use crate::dtype::DType;
@@ -144,4 +145,44 @@ fn complement(x: &Tensor) -> Tensor {
 unary! {
     Neg neg negative;
     Not not complement;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate as tf;
+
+    fn i32s(x: &tf::Tensor) -> Vec<i32> {
+        x.to_vec().unwrap()
+    }
+
+    #[test]
+    fn quotients_keep_the_dtype() {
+        let n = tf::constant([7, -7]);
+        assert_eq!(i32s(&(&n / 2)), [3, -4]);
+        assert_eq!(i32s(&(&n % 3)), [1, 2]);
+        assert_eq!(i32s(&(8 / tf::constant([2, 3]))), [4, 2]);
+        assert_eq!((tf::constant([7.0]) / 2.0).to_vec::<f32>().unwrap(), [3.5]);
+        let mut n = n;
+        n /= 2;
+        n %= 3;
+        assert_eq!(i32s(&n), [0, 2]);
+        let error = tf::catch(|| &n / 0).unwrap_err();
+        assert!(error.to_string().contains("division by zero"), "{error}");
+        assert_eq!(error.kind(), tf::Kind::InvalidArgument);
+    }
+
+    #[test]
+    fn bits_and_truth_values_share_operators() {
+        let n = tf::constant([6, 3]);
+        assert_eq!(i32s(&(&n & 5)), [4, 1]);
+        assert_eq!(i32s(&(&n | 1)), [7, 3]);
+        assert_eq!(i32s(&(&n ^ &n)), [0, 0]);
+        assert_eq!(i32s(&!&n), [-7, -4]);
+        assert_eq!((i32s(&(&n << 2)), i32s(&(&n >> 1))), (vec![24, 12], vec![3, 1]));
+        let (a, b) = (n.greater(4), n.less(5));
+        assert_eq!((&a & &b).to_vec::<bool>().unwrap(), [false, false]);
+        assert_eq!((&a | &b).to_vec::<bool>().unwrap(), [true, true]);
+        assert_eq!((&a ^ true).to_vec::<bool>().unwrap(), [false, true]);
+        assert_eq!((!a).to_vec::<bool>().unwrap(), [false, true]);
+    }
 }
