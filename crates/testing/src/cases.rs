@@ -25,6 +25,7 @@ mod linalg;
 mod nn;
 mod random;
 mod run;
+mod windows;
 
 pub use args::Args;
 pub use run::{Outcome, check, to_array, to_tensor};
@@ -41,8 +42,8 @@ pub type Row = (&'static str, Call);
 
 /// The table: every TensorFlow function that the recordings call and Tenfold has.
 pub fn table() -> BTreeMap<&'static str, Call> {
-    let parts: [&[Row]; 6] =
-        [array::ROWS, composed::ROWS, elementwise::ROWS, linalg::ROWS, nn::ROWS, random::ROWS];
+    let parts: [&[Row]; 7] =
+        [array::ROWS, composed::ROWS, elementwise::ROWS, linalg::ROWS, nn::ROWS, random::ROWS, windows::ROWS];
     let mut table = BTreeMap::new();
     for (name, call) in parts.into_iter().flatten() {
         assert!(table.insert(*name, *call).is_none(), "{name} has two rows");
