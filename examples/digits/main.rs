@@ -3,6 +3,8 @@
 //! The three are the same program. Eager and traced give the same losses to the bit; the GPU's differ in the last digits,
 //! because its exponentials do. `cargo run --release --example digits -- --help` shows the options.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 mod model;
 mod report;
 

@@ -1,5 +1,7 @@
 //! A linear model, trained op by op: every line can be stepped through in a debugger.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use tenfold as tf;
 use tf::optimizers::Sgd;
 use tf::{Module, Tensor, Variable};

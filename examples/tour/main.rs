@@ -1,5 +1,7 @@
 //! A first look: values, functions that become graphs, and the tape.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use tenfold as tf;
 
 #[tf::function]

@@ -29,7 +29,7 @@ fn sizes_that_overflow_or_exceed_memory_are_errors() {
         ("two rows of many", || {
             let many = tf::zeros([1]).broadcast_to([1 << 20]);
             tf::reshape(&many, [1 << 20, 1])
-                .try_add(&many.broadcast_to([1, 1 << 20]).broadcast_to([1 << 30, 1 << 20]))
+                .try_add(many.broadcast_to([1, 1 << 20]).broadcast_to([1 << 30, 1 << 20]))
         }),
     ];
     for (what, ask) in asks {
@@ -40,7 +40,7 @@ fn sizes_that_overflow_or_exceed_memory_are_errors() {
 
 #[test]
 fn empty_tensors_and_scalars_go_through_a_gradient() {
-    for x in [tf::zeros([0, 3]), tf::zeros([2, 0]), tf::zeros([]), tf::zeros([0])] {
+    for x in [tf::zeros([0, 3]), tf::zeros([2, 0]), tf::zeros(()), tf::zeros([0])] {
         let tape = tf::GradientTape::new();
         tape.watch(&x);
         let y = ((&x * 2.0 + 1.0).sqrt() / (&x + 3.0)).sum_to_shape(());

@@ -38,7 +38,7 @@ pub static DYNAMIC_STITCH: OpDef = OpDef {
 
 fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     let n = x.inputs.len();
-    if n % 2 != 0 {
+    if !n.is_multiple_of(2) {
         return Err(Fault::new("takes as many index tensors as data tensors").numbers(format!("{n} inputs")));
     }
     let half = n / 2;

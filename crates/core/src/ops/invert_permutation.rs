@@ -1,7 +1,7 @@
 use super::gather::with_index;
 use crate::door::apply1;
 use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, ints, ok, rule, sig};
-use crate::tensor::{Tensor, faces};
+use crate::tensor::faces;
 
 /// The permutation that undoes another.
 pub static INVERT_PERMUTATION: OpDef = OpDef {
