@@ -1,5 +1,7 @@
 //! `#[tf::function]` through the facade: caching, options, methods, generics, errors, state.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Barrier, Mutex};
 use tenfold as tf;

@@ -1,5 +1,7 @@
 //! `tf::run_functions_eagerly` is a switch for the whole program, so its test has a program of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tenfold as tf;
 use tf::Tensor;

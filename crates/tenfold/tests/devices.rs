@@ -1,5 +1,7 @@
 //! The GPU crate is found without anybody calling it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use tenfold as tf;
 
 #[test]

@@ -1,6 +1,8 @@
 //! Checks of values on the GPU. In a process of their own: a refused value is reported by the next read of the device,
 //! whoever reads.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{gpu, inputs, on_gpu};

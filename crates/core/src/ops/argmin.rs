@@ -1,7 +1,9 @@
 use crate::cpu::reduce::argmin as kernel;
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, ReduceKind, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, ReduceKind, Tf, err, floats, ok, sig,
+};
 use crate::tensor::faces;
 use crate::with_store;
 
@@ -35,7 +37,9 @@ pub static ARGMIN: OpDef = OpDef {
             ok([x()]).attr("axis", -1i64).attr("output_type", DType::I32),
             ok([floats([3, 0], &[])]).attr("axis", 0usize).attr("output_type", DType::I64),
             err([floats([0], &[])], "axis 0 is empty").attr("axis", 0usize).attr("output_type", DType::I64),
-            err([floats([], &[1.0])], "axis 0 is out of range").attr("axis", 0usize).attr("output_type", DType::I64),
+            err([floats([], &[1.0])], "axis 0 is out of range")
+                .attr("axis", 0usize)
+                .attr("output_type", DType::I64),
         ]
     },
 };

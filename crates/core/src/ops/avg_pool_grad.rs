@@ -2,14 +2,24 @@ use super::sliding::{again, back_to, pool_shape, pooled, seen, windows_of, with_
 use crate::cpu::pool::avg_pool_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Shape;
-use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig, Attrs};
-
 
 /// The gradient of an average pooling for its input, of the shape `input_shape`.
 pub static AVG_POOL_GRAD: OpDef = OpDef {
     name: "avg_pool_grad",
-    tf: &[Tf::differs("AvgPoolGrad", "the input's shape is the first input there, and windows are told as in AvgPool"), Tf::differs("AvgPool3DGrad", "the input's shape is the first input there, and windows are told as in AvgPool3D")],
+    tf: &[
+        Tf::differs(
+            "AvgPoolGrad",
+            "the input's shape is the first input there, and windows are told as in AvgPool",
+        ),
+        Tf::differs(
+            "AvgPool3DGrad",
+            "the input's shape is the first input there, and windows are told as in AvgPool3D",
+        ),
+    ],
     sig: sig!(dy: T float; input_shape: Shape, ksize: Ints, strides: Ints, padding_low: Ints, padding_high: Ints),
     effect: Effect::Pure,
     infer: |i| {
@@ -27,7 +37,8 @@ pub static AVG_POOL_GRAD: OpDef = OpDef {
     composed: None,
     samples: || {
         let dy = || floats([1, 2, 1], &[1.5, -1.0]);
-        let of = |s: Sample, ksize: &[i64]| s.attr("input_shape", Shape::from([1, 3, 1])).attr("ksize", ksize);
+        let of =
+            |s: Sample, ksize: &[i64]| s.attr("input_shape", Shape::from([1, 3, 1])).attr("ksize", ksize);
         vec![
             pooled(of(ok([dy()]), &[2]), &[1], [&[0], &[0]]),
             pooled(of(ok([dy()]), &[2]), &[2], [&[0], &[1]]),

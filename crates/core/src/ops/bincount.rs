@@ -4,14 +4,18 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ints, ok, sig,
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ints, ok,
+    sig,
 };
 use crate::tensor::{Tensor, faces};
 
 /// How often each number occurs.
 pub static BINCOUNT: OpDef = OpDef {
     name: "bincount",
-    tf: &[Tf::differs("DenseBincount", "the number of bins is an input there; here it follows from the values")],
+    tf: &[Tf::differs(
+        "DenseBincount",
+        "the number of bins is an input there; here it follows from the values",
+    )],
     sig: sig!(values: _ index, weights: _ number; minlength: Int, maxlength: Int),
     effect: Effect::MayFail,
     infer,
@@ -21,7 +25,8 @@ pub static BINCOUNT: OpDef = OpDef {
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {
-        let bins = |s: crate::op::Sample, low: i64, high: i64| s.attr("minlength", low).attr("maxlength", high);
+        let bins =
+            |s: crate::op::Sample, low: i64, high: i64| s.attr("minlength", low).attr("maxlength", high);
         let weights = || floats([3], &[0.5, 1.0, 2.0]).of(DType::F32);
         vec![
             bins(ok([ints([3], &[2, 0, 2]), weights()]), 0, -1),

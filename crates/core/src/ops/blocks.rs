@@ -12,7 +12,9 @@ fn bad<T>(op: &'static str, what: &str, x: &Tensor) -> Result<T> {
 #[track_caller]
 fn divided(op: &'static str, x: &Tensor, dim: Dim, by: usize) -> Result<Dim> {
     match dim.size() {
-        Some(n) if by == 0 || n % by != 0 => bad(op, &format!("a size of {n} does not divide by the block, {by}"), x),
+        Some(n) if by == 0 || n % by != 0 => {
+            bad(op, &format!("a size of {n} does not divide by the block, {by}"), x)
+        }
         _ => Ok(dim.floor_div(Dim::from(by))),
     }
 }

@@ -15,7 +15,10 @@ pub static BROADCAST_TO: OpDef = OpDef {
     infer: |x| {
         let shape = x.attrs.shape("shape");
         match x.shape(0).broadcast(shape) {
-            Some(out) if out.rank() == shape.rank() && out.iter().zip(shape.iter()).all(|(a, b)| a.may_equal(*b)) => {
+            Some(out)
+                if out.rank() == shape.rank()
+                    && out.iter().zip(shape.iter()).all(|(a, b)| a.may_equal(*b)) =>
+            {
                 x.one(x.dtype(0), shape.clone())
             }
             _ => Err(Fault::new(format!("cannot be broadcast to {shape}"))),

@@ -1,8 +1,8 @@
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
-    sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats,
+    ok, sig, sizes, steps,
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, free_faces};
@@ -44,11 +44,18 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     for i in 1..x.inputs.len() {
         let other = x.shape(i);
         if other.rank() != shape.rank() {
-            return Err(Fault::new("all values must have the same rank")
-                .numbers(format!("{} ≠ {}", shape.rank(), other.rank())));
+            return Err(Fault::new("all values must have the same rank").numbers(format!(
+                "{} ≠ {}",
+                shape.rank(),
+                other.rank()
+            )));
         }
         for (at, (d, o)) in shape.dims_mut().iter_mut().zip(other.iter()).enumerate() {
-            *d = if at == axis { *d + *o } else { x.same_dim(*d, *o, &format!("the sizes of axis {at} differ"))? };
+            *d = if at == axis {
+                *d + *o
+            } else {
+                x.same_dim(*d, *o, &format!("the sizes of axis {at} differ"))?
+            };
         }
     }
     x.one(x.dtype(0), shape)

@@ -3,13 +3,24 @@ use super::sliding::{again, back_to, conv_shape, seen, slid, windows_of, with_fl
 use crate::cpu::conv::conv_filter_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Shape;
 
 /// The gradient of a convolution for its filter, linear in both operands.
 pub static CONV_FILTER_GRAD: OpDef = OpDef {
     name: "conv_filter_grad",
-    tf: &[Tf::differs("Conv2DBackpropFilter", "filter_sizes is the second input there, and windows are told as in Conv2D"), Tf::differs("Conv3DBackpropFilterV2", "filter_sizes is the second input there, and windows are told as in Conv3D")],
+    tf: &[
+        Tf::differs(
+            "Conv2DBackpropFilter",
+            "filter_sizes is the second input there, and windows are told as in Conv2D",
+        ),
+        Tf::differs(
+            "Conv3DBackpropFilterV2",
+            "filter_sizes is the second input there, and windows are told as in Conv3D",
+        ),
+    ],
     sig: sig!(x: T float, dy: T float; filter_shape: Shape, strides: Ints, padding_low: Ints, padding_high: Ints,
         dilations: Ints),
     effect: Effect::Pure,
@@ -24,13 +35,22 @@ pub static CONV_FILTER_GRAD: OpDef = OpDef {
         let dy = g.dy();
         vec![
             g.needs(0).then(|| input_grad(g.input(0).shape(), &dy, g.input(1), g.attrs())),
-            g.needs(1).then(|| apply1(&super::CONV, &[g.input(0), &dy], again(Attrs::new(), g.attrs())).or_raise()),
+            g.needs(1)
+                .then(|| apply1(&super::CONV, &[g.input(0), &dy], again(Attrs::new(), g.attrs())).or_raise()),
         ]
     }),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {
-        let x = || floats([1, 3, 3, 2], &[1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.0, -1.5, 0.0, 2.5, -3.0, 1.0, 0.5, -0.25]);
+        let x = || {
+            floats(
+                [1, 3, 3, 2],
+                &[
+                    1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.0, -1.5, 0.0, 2.5, -3.0, 1.0,
+                    0.5, -0.25,
+                ],
+            )
+        };
         let dy = || floats([1, 2, 2, 2], &[1.0, -0.5, 2.0, 0.25, -1.0, 0.5, 1.5, -2.0]);
         let of = |s: Sample, shape: &[usize]| s.attr("filter_shape", Shape::from(shape));
         let line = || [floats([1, 3, 1], &[1.0, -2.0, 0.5]), floats([1, 2, 1], &[1.5, -1.0])];

@@ -1,7 +1,10 @@
 use crate::cpu::reduce::Sum;
 use crate::cpu::scan::{ScanOrder, scan};
 use crate::door::apply1;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Sample, ScanKind, Tf, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Sample, ScanKind, Tf, err,
+    floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 use crate::with_store;
 
@@ -19,7 +22,9 @@ pub static CUMSUM: OpDef = OpDef {
         Ok(())
     }),
     gpu: Gpu::Scan(ScanKind::Sum),
-    grad: Grad::Rule(|g| g.one(g.dy().cumsum(g.attrs().int("axis"), g.attrs().bool("exclusive"), !g.attrs().bool("reverse")))),
+    grad: Grad::Rule(|g| {
+        g.one(g.dy().cumsum(g.attrs().int("axis"), g.attrs().bool("exclusive"), !g.attrs().bool("reverse")))
+    }),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

@@ -48,7 +48,8 @@ fn gradient(g: &Backward<'_>) -> Tensor {
         let logs = super::select(&some, super::select(&some, dy, &ones).log(), &lowest);
         // An exclusive result of nothing is -∞, and so is its cotangent's logarithm to be.
         let finite = g.y().greater(f32::NEG_INFINITY);
-        let logs = super::select(&finite, logs - super::select(&finite, g.y(), super::zeros_like(g.y())), &lowest);
+        let logs =
+            super::select(&finite, logs - super::select(&finite, g.y(), super::zeros_like(g.y())), &lowest);
         (logs.cumulative_logsumexp(axis, exclusive, !reverse) + g.x()).exp()
     };
     part(&dy) - part(&-&dy)

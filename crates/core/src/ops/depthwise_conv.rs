@@ -2,11 +2,15 @@ use super::sliding::{again, depthwise_shape, seen, slid, windows_of, with_float}
 use crate::cpu::conv::depthwise_conv;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, err, floats,
+    ok, sig,
+};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-const LISTS: &str = "strides and dilations have batch and channels too there, and padding is a word or explicit_paddings";
+const LISTS: &str =
+    "strides and dilations have batch and channels too there, and padding is a word or explicit_paddings";
 const NONE: [&[i64]; 2] = [&[0, 0], &[0, 0]];
 
 /// Every channel of the input convolved with filters of its own, channels last.
@@ -25,15 +29,40 @@ pub static DEPTHWISE_CONV: OpDef = OpDef {
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {
-        let x = || floats([1, 3, 3, 2], &[1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.0, -1.5, 0.0, 2.5, -3.0, 1.0, 0.5, -0.25]);
-        let filter = || floats([2, 2, 2, 2], &[0.5, -1.0, 1.5, 0.25, -0.5, 1.0, 2.0, -0.75, 0.125, 1.0, -1.0, 0.5, 1.0, 0.75, -0.25, -1.5]);
-        let line = || [floats([2, 4, 1], &[1.0, 2.0, -1.0, 0.5, 3.0, -2.0, 0.25, 1.5]), floats([2, 1, 1], &[0.5, -2.0])];
+        let x = || {
+            floats(
+                [1, 3, 3, 2],
+                &[
+                    1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.0, -1.5, 0.0, 2.5, -3.0, 1.0,
+                    0.5, -0.25,
+                ],
+            )
+        };
+        let filter = || {
+            floats(
+                [2, 2, 2, 2],
+                &[0.5, -1.0, 1.5, 0.25, -0.5, 1.0, 2.0, -0.75, 0.125, 1.0, -1.0, 0.5, 1.0, 0.75, -0.25, -1.5],
+            )
+        };
+        let line = || {
+            [floats([2, 4, 1], &[1.0, 2.0, -1.0, 0.5, 3.0, -2.0, 0.25, 1.5]), floats([2, 1, 1], &[0.5, -2.0])]
+        };
         vec![
             slid(ok([x(), filter()]), &[1, 1], NONE, &[1, 1]),
             slid(ok([x(), filter()]), &[2, 1], [&[1, 0], &[0, 1]], &[1, 2]),
             slid(ok(line()), &[1], [&[1], &[0]], &[2]),
-            slid(ok([floats([0, 2, 1, 1, 1], &[]), floats([1, 1, 1, 1, 1], &[2.0])]), &[1; 3], [&[0; 3]; 2], &[1; 3]),
-            slid(err([x(), floats([1, 1, 3, 1], &[1.0, 2.0, 3.0])], "must have the input's channels"), &[1, 1], NONE, &[1, 1]),
+            slid(
+                ok([floats([0, 2, 1, 1, 1], &[]), floats([1, 1, 1, 1, 1], &[2.0])]),
+                &[1; 3],
+                [&[0; 3]; 2],
+                &[1; 3],
+            ),
+            slid(
+                err([x(), floats([1, 1, 3, 1], &[1.0, 2.0, 3.0])], "must have the input's channels"),
+                &[1, 1],
+                NONE,
+                &[1, 1],
+            ),
             slid(err(line(), "strides must be at least 1"), &[0], [&[0], &[0]], &[1]),
             slid(err([floats([2], &[1.0, 2.0]), filter()], "spatial axes"), &[1], [&[0], &[0]], &[1]),
         ]

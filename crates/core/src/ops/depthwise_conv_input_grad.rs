@@ -3,13 +3,18 @@ use super::sliding::{again, back_to, depthwise_shape, seen, slid, windows_of, wi
 use crate::cpu::conv::depthwise_conv_input_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Shape;
 
 /// The gradient of a depthwise convolution for its input, linear in both operands.
 pub static DEPTHWISE_CONV_INPUT_GRAD: OpDef = OpDef {
     name: "depthwise_conv_input_grad",
-    tf: &[Tf::differs("DepthwiseConv2dNativeBackpropInput", "input_sizes is the first input there, and windows are told as for the node itself")],
+    tf: &[Tf::differs(
+        "DepthwiseConv2dNativeBackpropInput",
+        "input_sizes is the first input there, and windows are told as for the node itself",
+    )],
     sig: sig!(filter: T float, dy: T float; input_shape: Shape, strides: Ints, padding_low: Ints, padding_high: Ints,
         dilations: Ints),
     effect: Effect::Pure,
@@ -24,14 +29,26 @@ pub static DEPTHWISE_CONV_INPUT_GRAD: OpDef = OpDef {
         let dy = g.dy();
         vec![
             g.needs(0).then(|| filter_grad(&dy, g.input(0).shape(), g.input(1), g.attrs())),
-            g.needs(1).then(|| apply1(&super::DEPTHWISE_CONV, &[&dy, g.input(0)], again(Attrs::new(), g.attrs())).or_raise()),
+            g.needs(1).then(|| {
+                apply1(&super::DEPTHWISE_CONV, &[&dy, g.input(0)], again(Attrs::new(), g.attrs())).or_raise()
+            }),
         ]
     }),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {
-        let filter = || floats([2, 2, 2, 2], &[0.5, -1.0, 1.5, 0.25, -0.5, 1.0, 2.0, -0.75, 0.125, 1.0, -1.0, 0.5, 1.0, 0.75, -0.25, -1.5]);
-        let dy = || floats([1, 2, 2, 4], &[1.0, -0.5, 2.0, 0.25, -1.0, 0.5, 1.5, -2.0, 0.75, 1.0, -0.25, 3.0, 0.5, -1.5, 1.0, -1.0]);
+        let filter = || {
+            floats(
+                [2, 2, 2, 2],
+                &[0.5, -1.0, 1.5, 0.25, -0.5, 1.0, 2.0, -0.75, 0.125, 1.0, -1.0, 0.5, 1.0, 0.75, -0.25, -1.5],
+            )
+        };
+        let dy = || {
+            floats(
+                [1, 2, 2, 4],
+                &[1.0, -0.5, 2.0, 0.25, -1.0, 0.5, 1.5, -2.0, 0.75, 1.0, -0.25, 3.0, 0.5, -1.5, 1.0, -1.0],
+            )
+        };
         let of = |s: Sample, shape: &[usize]| s.attr("input_shape", Shape::from(shape));
         let line = || [floats([2, 1, 1], &[0.5, -2.0]), floats([1, 2, 1], &[1.5, -1.0])];
         vec![

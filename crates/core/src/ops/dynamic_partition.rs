@@ -2,7 +2,8 @@ use crate::dim::Dim;
 use crate::door::try_apply;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ints, ok, sig,
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ints, ok,
+    sig,
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, faces};

@@ -3,7 +3,8 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ints, ok, sig,
+    Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats,
+    ints, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, free_faces};
@@ -56,7 +57,9 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     for i in 1..half {
         let other = tail(i)?;
         if other.rank() != first.rank() || other.iter().zip(first.iter()).any(|(a, b)| !a.may_equal(*b)) {
-            return Err(Fault::new("all slices must have the same shape").numbers(format!("{first} ≠ {other}")));
+            return Err(
+                Fault::new("all slices must have the same shape").numbers(format!("{first} ≠ {other}"))
+            );
         }
     }
     let many = Dim::symbol(super::RUN_TIME_DIM);

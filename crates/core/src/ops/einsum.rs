@@ -27,7 +27,9 @@ fn names(equation: &str, term: &str, many: usize) -> Result<Vec<char>> {
     let mut rest = term.trim();
     while let Some(c) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("...") {
-            names.extend((0..many).rev().map(|i| char::from_u32(UNNAMED as u32 + i as u32).unwrap_or(UNNAMED)));
+            names.extend(
+                (0..many).rev().map(|i| char::from_u32(UNNAMED as u32 + i as u32).unwrap_or(UNNAMED)),
+            );
             rest = after;
             continue;
         }
@@ -61,7 +63,8 @@ impl Named {
     /// Summed over the names that nobody asks for.
     #[track_caller]
     fn keep(mut self, wanted: impl Fn(char) -> bool) -> Result<Named> {
-        let gone: Vec<i64> = (0..self.labels.len()).filter(|i| !wanted(self.labels[*i])).map(|i| i as i64).collect();
+        let gone: Vec<i64> =
+            (0..self.labels.len()).filter(|i| !wanted(self.labels[*i])).map(|i| i as i64).collect();
         if !gone.is_empty() {
             self.x = self.x.try_reduce_sum(gone, false)?;
             self.labels.retain(|l| wanted(*l));
@@ -95,7 +98,9 @@ impl Named {
         }
         let batch: Vec<char> = both.iter().copied().filter(|l| wanted(*l)).collect();
         let summed: Vec<char> = both.iter().copied().filter(|l| !wanted(*l)).collect();
-        let free = |n: &Named, o: &Named| -> Vec<char> { n.labels.iter().copied().filter(|l| !o.labels.contains(l)).collect() };
+        let free = |n: &Named, o: &Named| -> Vec<char> {
+            n.labels.iter().copied().filter(|l| !o.labels.contains(l)).collect()
+        };
         let (left, right) = (free(self, other), free(other, self));
         let product = |n: &Named, labels: &[char]| {
             labels.iter().fold(Dim::from(1), |p, l| p * n.size(*l).unwrap_or(Dim::from(1)))
@@ -141,7 +146,8 @@ fn evaluate(equation: &str, xs: &[&Tensor]) -> Result<Tensor> {
         None => {
             // Without a result: what an ellipsis stands for, then every name that occurs once, in order.
             let all: Vec<char> = terms.iter().flat_map(|t| t.chars()).filter(|c| c.is_alphabetic()).collect();
-            let mut once: Vec<char> = all.iter().copied().filter(|c| all.iter().filter(|o| *o == c).count() == 1).collect();
+            let mut once: Vec<char> =
+                all.iter().copied().filter(|c| all.iter().filter(|o| *o == c).count() == 1).collect();
             once.sort_unstable();
             let dots = if left.contains("...") { "..." } else { "" };
             names(equation, &format!("{dots}{}", once.into_iter().collect::<String>()), widest)?

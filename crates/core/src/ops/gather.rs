@@ -4,8 +4,8 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints,
-    ok, sig,
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err,
+    floats, ints, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
@@ -49,7 +49,10 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     for i in 0..batch {
         x.same_dim(params[i], indices[i], &format!("the sizes of batch axis {i} differ"))?;
     }
-    x.one(x.dtype(0), params[..axis].iter().chain(&indices[batch..]).chain(&params[axis + 1..]).copied().collect())
+    x.one(
+        x.dtype(0),
+        params[..axis].iter().chain(&indices[batch..]).chain(&params[axis + 1..]).copied().collect(),
+    )
 }
 
 /// Runs a block with a type alias for the type of an index tensor.
@@ -105,7 +108,13 @@ fn product(dims: &[Dim]) -> Dim {
 
 /// The cotangents summed at the rows they came from.
 fn back(g: &Backward<'_>) -> Tensor {
-    gather_back(&g.dy(), g.input(1), g.x().shape(), g.attrs().int("axis"), g.attrs().int("batch_dims") as usize)
+    gather_back(
+        &g.dy(),
+        g.input(1),
+        g.x().shape(),
+        g.attrs().int("axis"),
+        g.attrs().int("batch_dims") as usize,
+    )
 }
 
 /// The reverse of `gather`: `dy` summed into zeros of `shape`. The gathered axis and the batch become the first axis of
@@ -117,7 +126,8 @@ pub(crate) fn gather_back(dy: &Tensor, indices: &Tensor, shape: &Shape, axis: i6
     let (inner, m) = (product(&shape[axis + 1..]), product(&indices.shape()[batch..]));
     debug_assert_eq!(dy.rank(), shape.rank() - 1 + count);
     // [batch, outer, m, inner] to [batch·m, outer·inner]
-    let rows = dy.reshape([batches, outer, m, inner]).transpose([0, 2, 1, 3]).reshape([batches * m, outer * inner]);
+    let rows =
+        dy.reshape([batches, outer, m, inner]).transpose([0, 2, 1, 3]).reshape([batches * m, outer * inner]);
     let ids = match batch {
         0 => indices.reshape([m]),
         _ => {

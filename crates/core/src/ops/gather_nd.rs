@@ -3,7 +3,8 @@ use crate::cpu::segment::gather_nd as kernel;
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints,
+    ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
@@ -17,7 +18,9 @@ pub static GATHER_ND: OpDef = OpDef {
     infer,
     cpu: Cpu::Kernel(run),
     gpu: Gpu::Kernel(GpuKernel::GatherNd),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| crate::ops::scatter_nd(g.input(1), &g.dy(), g.x().shape())), None]),
+    grad: Grad::Rule(|g| {
+        vec![g.needs(0).then(|| crate::ops::scatter_nd(g.input(1), &g.dy(), g.x().shape())), None]
+    }),
     exact: Exact::Bits,
     composed: None,
     samples: || {

@@ -2,7 +2,9 @@ use super::gather::with_index;
 use crate::cpu::sort::in_top_k as kernel;
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok, sig};
+use crate::op::{
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok, sig,
+};
 use crate::tensor::{Tensor, free_faces};
 
 /// Whether a target is among the greatest predictions.
@@ -28,14 +30,17 @@ pub static IN_TOP_K: OpDef = OpDef {
             ok([x(), ints([2], &[2, 1])]).attr("k", 2i64),
             ok([x(), ints([2], &[1, 7])]).attr("k", 1i64),
             err([x(), ints([3], &[0, 0, 0])], "a target for each row").attr("k", 1i64),
-            err([floats([1], &[1.0]).of(DType::F32), ints([1], &[0])], "predictions must be a matrix").attr("k", 1i64),
+            err([floats([1], &[1.0]).of(DType::F32), ints([1], &[0])], "predictions must be a matrix")
+                .attr("k", 1i64),
         ]
     },
 };
 
 fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     if x.dtype(0) != DType::F32 {
-        return Err(Fault::new("predictions must be f32").hint("cast first: predictions.cast(tf::DType::F32)"));
+        return Err(
+            Fault::new("predictions must be f32").hint("cast first: predictions.cast(tf::DType::F32)")
+        );
     }
     if x.shape(0).rank() != 2 || x.shape(1).rank() != 1 {
         return Err(Fault::new("predictions must be a matrix and targets a vector"));

@@ -2,8 +2,8 @@ use crate::cpu::gemm::{Epilogue, GemmShape, Strides, gemm, gemm_integer};
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, Infer, Metas, OpDef, Tf, err,
-    floats, ok, sig,
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, Infer, Metas, OpDef, Tf,
+    err, floats, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::faces;
@@ -13,7 +13,10 @@ pub static MATMUL: OpDef = OpDef {
     name: "matmul",
     tf: &[
         Tf::same("MatMul"),
-        Tf::differs("BatchMatMulV2", "adj_x and adj_y there are transpose_a and transpose_b here; batches broadcast"),
+        Tf::differs(
+            "BatchMatMulV2",
+            "adj_x and adj_y there are transpose_a and transpose_b here; batches broadcast",
+        ),
     ],
     sig: sig!(x: T number, y: T number; transpose_a: Bool, transpose_b: Bool),
     effect: Effect::Pure,
@@ -60,7 +63,8 @@ fn infer(i: &Infer<'_>) -> Result<Metas, Fault> {
     i.same_dim(k, k2, "inner dimensions differ")
         .map_err(|f| f.hint("transpose one of them: matmul_with(y, transpose_a, transpose_b)"))?;
     let batch = |s: &Shape| s[..s.rank() - 2].iter().copied().collect::<Shape>();
-    let batches = batch(x).broadcast(&batch(y)).ok_or_else(|| Fault::new("batch dimensions do not broadcast"))?;
+    let batches =
+        batch(x).broadcast(&batch(y)).ok_or_else(|| Fault::new("batch dimensions do not broadcast"))?;
     let dims: Shape = batches.iter().copied().chain([m, n]).collect();
     i.one(i.dtype(0), dims)
 }
@@ -93,7 +97,8 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
         false => Strides::row_major(rows, cols),
         true => Strides::row_major(cols, rows).transposed(),
     };
-    let plan = Batches::new(&out.shape[..rank - 2], &x.shape[..x.shape.len() - 2], &y.shape[..y.shape.len() - 2]);
+    let plan =
+        Batches::new(&out.shape[..rank - 2], &x.shape[..x.shape.len() - 2], &y.shape[..y.shape.len() - 2]);
     for (x_at, y_at, out_at, shape) in plan.runs(m, k, n, stored(m, k, ta), stored(k, n, tb)) {
         macro_rules! product {
             ($t:ty, $f:expr) => {{

@@ -18,7 +18,10 @@ fn offsets(x: &Tensor, rows: Dim, columns: Dim) -> Result<Tensor> {
 fn sides(x: &Tensor, op: &'static str) -> Result<(Dim, Dim)> {
     match &x.shape()[..] {
         [.., rows, columns] => Ok((*rows, *columns)),
-        _ => Err(Error::invalid(op, format!("x must have at least rank 2: x is {}", x.meta())).at(Place::caller())),
+        _ => {
+            Err(Error::invalid(op, format!("x must have at least rank 2: x is {}", x.meta()))
+                .at(Place::caller()))
+        }
     }
 }
 

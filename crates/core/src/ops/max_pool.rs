@@ -1,12 +1,15 @@
 use super::sliding::{again, pool_shape, pooled, seen, windows_of};
 use crate::cpu::pool::max_pool;
 use crate::door::apply1;
-use crate::error::OrRaise;
-use crate::tensor::Tensor;
 use crate::dtype::with_store_of_numbers;
-use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig, Attrs};
+use crate::error::OrRaise;
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
+use crate::tensor::Tensor;
 
-const LISTS: &str = "ksize and strides have batch and channels too there, and padding is a word or explicit_paddings";
+const LISTS: &str =
+    "ksize and strides have batch and channels too there, and padding is a word or explicit_paddings";
 
 /// The maximum of each window, channels last; padding is no candidate.
 pub static MAX_POOL: OpDef = OpDef {
@@ -24,7 +27,15 @@ pub static MAX_POOL: OpDef = OpDef {
     exact: Exact::Bits,
     composed: None,
     samples: || {
-        let x = || floats([1, 3, 3, 2], &[1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.25, -1.5, 0.0, 2.5, -3.0, 1.0, 0.625, -0.25]);
+        let x = || {
+            floats(
+                [1, 3, 3, 2],
+                &[
+                    1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.25, -1.5, 0.0, 2.5, -3.0, 1.0,
+                    0.625, -0.25,
+                ],
+            )
+        };
         let line = || floats([2, 3, 1], &[1.0, 4.0, 2.0, -1.0, 3.0, 0.5]);
         let of = |s: Sample, ksize: &[i64]| s.attr("ksize", ksize);
         vec![

@@ -2,13 +2,23 @@ use super::sliding::{again, back_to, pool_shape, pooled, seen, windows_of, with_
 use crate::cpu::pool::max_pool_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig, Attrs};
-
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 
 /// What flows back through a max pooling: each element of `dy` to the first maximum of its window.
 pub static MAX_POOL_GRAD: OpDef = OpDef {
     name: "max_pool_grad",
-    tf: &[Tf::differs("MaxPoolGrad", "the pooling's result is an input too there, and windows are told as in MaxPool"), Tf::differs("MaxPool3DGrad", "the pooling's result is an input too there, and windows are told as in MaxPool3D")],
+    tf: &[
+        Tf::differs(
+            "MaxPoolGrad",
+            "the pooling's result is an input too there, and windows are told as in MaxPool",
+        ),
+        Tf::differs(
+            "MaxPool3DGrad",
+            "the pooling's result is an input too there, and windows are told as in MaxPool3D",
+        ),
+    ],
     sig: sig!(x: T float, dy: T float; ksize: Ints, strides: Ints, padding_low: Ints, padding_high: Ints),
     effect: Effect::Pure,
     infer: |i| {
@@ -22,7 +32,10 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
         // The places of the maxima are constant but where two are equal.
         vec![
             g.needs(0).then(|| super::zeros_like(g.x())),
-            g.needs(1).then(|| apply1(&super::MAX_POOL_GRAD_GRAD, &[g.x(), &g.dy()], again(Attrs::new(), g.attrs())).or_raise()),
+            g.needs(1).then(|| {
+                apply1(&super::MAX_POOL_GRAD_GRAD, &[g.x(), &g.dy()], again(Attrs::new(), g.attrs()))
+                    .or_raise()
+            }),
         ]
     }),
     exact: Exact::Relative(1e-5),
@@ -34,7 +47,11 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
         vec![
             pooled(of(ok([x(), dy()]), &[2]), &[1], [&[0], &[0]]),
             pooled(of(ok([x(), dy()]), &[2]), &[2], [&[0], &[1]]),
-            pooled(of(err([x(), floats([1, 1, 1], &[1.0])], "the shape of the windows"), &[2]), &[1], [&[0], &[0]]),
+            pooled(
+                of(err([x(), floats([1, 1, 1], &[1.0])], "the shape of the windows"), &[2]),
+                &[1],
+                [&[0], &[0]],
+            ),
         ]
     },
 };

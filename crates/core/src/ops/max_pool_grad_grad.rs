@@ -3,11 +3,19 @@ use super::sliding::{back_to, pool_shape, pooled, seen, windows_of, with_float};
 use crate::cpu::pool::max_pool_grad_grad as run;
 use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
 
-
 /// What a tensor of the input's shape has at the first maximum of each window: the gradient of `max_pool_grad` for `dy`.
 pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
     name: "max_pool_grad_grad",
-    tf: &[Tf::differs("MaxPoolGradGrad", "the pooling's result is an input too there, and windows are told as in MaxPool"), Tf::differs("MaxPool3DGradGrad", "the pooling's result is an input too there, and windows are told as in MaxPool3D")],
+    tf: &[
+        Tf::differs(
+            "MaxPoolGradGrad",
+            "the pooling's result is an input too there, and windows are told as in MaxPool",
+        ),
+        Tf::differs(
+            "MaxPool3DGradGrad",
+            "the pooling's result is an input too there, and windows are told as in MaxPool3D",
+        ),
+    ],
     sig: sig!(x: T float, ddx: T float; ksize: Ints, strides: Ints, padding_low: Ints, padding_high: Ints),
     effect: Effect::Pure,
     infer: |i| {

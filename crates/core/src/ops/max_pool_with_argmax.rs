@@ -2,12 +2,13 @@ use super::max_pool::back;
 use super::sliding::{pool_shape, pooled, seen, windows_of};
 use crate::cpu::pool::max_pool_with_argmax as run;
 use crate::dtype::DType;
-use crate::shape::Meta;
 use crate::dtype::with_store_of_numbers;
-use smallvec::smallvec;
 use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::shape::Meta;
+use smallvec::smallvec;
 
-const LISTS: &str = "ksize and strides have batch and channels too there, and padding is a word or explicit_paddings";
+const LISTS: &str =
+    "ksize and strides have batch and channels too there, and padding is a word or explicit_paddings";
 
 /// The maximum of each window and its place in the flattened input.
 pub static MAX_POOL_WITH_ARGMAX: OpDef = OpDef {
@@ -26,16 +27,27 @@ pub static MAX_POOL_WITH_ARGMAX: OpDef = OpDef {
     exact: Exact::Bits,
     composed: None,
     samples: || {
-        let x = || floats([1, 3, 3, 2], &[1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.25, -1.5, 0.0, 2.5, -3.0, 1.0, 0.625, -0.25]);
+        let x = || {
+            floats(
+                [1, 3, 3, 2],
+                &[
+                    1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 2.0, 1.5, -0.5, 0.75, 1.25, -1.5, 0.0, 2.5, -3.0, 1.0,
+                    0.625, -0.25,
+                ],
+            )
+        };
         let line = || floats([2, 3, 1], &[1.0, 4.0, 2.0, -1.0, 3.0, 0.5]);
         let of = |s: Sample, ksize: &[i64]| s.attr("ksize", ksize);
         vec![
             pooled(of(ok([x()]), &[2, 2]), &[1, 1], [&[0, 0], &[0, 0]]).attr("include_batch_in_index", true),
             pooled(of(ok([x()]), &[2, 3]), &[2, 1], [&[0, 1], &[1, 1]]).attr("include_batch_in_index", true),
             pooled(of(ok([line()]), &[2]), &[2], [&[0], &[1]]).attr("include_batch_in_index", true),
-            pooled(of(ok([floats([0, 2, 1], &[])]), &[2]), &[1], [&[0], &[0]]).attr("include_batch_in_index", true),
-            pooled(of(err([line()], "ksize must have a positive number"), &[0]), &[1], [&[0], &[0]]).attr("include_batch_in_index", true),
-            pooled(of(err([line()], "strides must be at least 1"), &[2]), &[0], [&[0], &[0]]).attr("include_batch_in_index", true),
+            pooled(of(ok([floats([0, 2, 1], &[])]), &[2]), &[1], [&[0], &[0]])
+                .attr("include_batch_in_index", true),
+            pooled(of(err([line()], "ksize must have a positive number"), &[0]), &[1], [&[0], &[0]])
+                .attr("include_batch_in_index", true),
+            pooled(of(err([line()], "strides must be at least 1"), &[2]), &[0], [&[0], &[0]])
+                .attr("include_batch_in_index", true),
         ]
     },
 };

@@ -2,7 +2,8 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::dtype::{DType, Element};
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints,
+    ok, sig,
 };
 use crate::tensor::faces;
 use crate::{with_element, with_store};

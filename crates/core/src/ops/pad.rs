@@ -1,12 +1,12 @@
+use crate::dim::Dim;
 use crate::door::apply1;
 use crate::error::{Error, Place, Result};
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
-    sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats,
+    ok, sig, sizes, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{SliceItem, Tensor, faces};
-use crate::dim::Dim;
 
 /// Surrounds a tensor with a value.
 pub static PAD: OpDef = OpDef {
@@ -21,7 +21,8 @@ pub static PAD: OpDef = OpDef {
     cpu: Cpu::Reindex(copies),
     gpu: Gpu::Reindex,
     grad: Grad::Rule(|g| {
-        let inside = |p: &[i64]| SliceItem::Range { begin: Some(p[0]), end: (p[1] > 0).then_some(-p[1]), step: 1 };
+        let inside =
+            |p: &[i64]| SliceItem::Range { begin: Some(p[0]), end: (p[1] > 0).then_some(-p[1]), step: 1 };
         let items: Vec<_> = g.attrs().ints("paddings").chunks_exact(2).map(inside).collect();
         g.one(g.dy().slice(items))
     }),
@@ -44,8 +45,11 @@ fn infer(x: &Infer<'_>) -> std::result::Result<Metas, Fault> {
     let paddings = x.attrs.ints("paddings");
     let mut shape = x.shape(0).clone();
     if paddings.len() != 2 * shape.rank() {
-        return Err(Fault::new("paddings must have a pair for each axis")
-            .numbers(format!("{} numbers for rank {}", paddings.len(), shape.rank())));
+        return Err(Fault::new("paddings must have a pair for each axis").numbers(format!(
+            "{} numbers for rank {}",
+            paddings.len(),
+            shape.rank()
+        )));
     }
     if let Some(p) = paddings.iter().find(|p| **p < 0) {
         return Err(Fault::new("paddings must not be negative").numbers(p.to_string()));
@@ -109,13 +113,18 @@ fn pad_of(x: &Tensor, paddings: &[[usize; 2]], mode: PadMode) -> Result<Tensor> 
     };
     let fault = |text: String| Err(Error::invalid("pad_with", text).at(Place::caller()));
     if paddings.len() != x.rank() {
-        return fault(format!("paddings must have a pair for each axis: x is {}, paddings {paddings:?}", x.meta()));
+        return fault(format!(
+            "paddings must have a pair for each axis: x is {}, paddings {paddings:?}",
+            x.meta()
+        ));
     }
     let mut y = x.clone();
     for (axis, [before, after]) in paddings.iter().enumerate() {
         let dim = x.shape()[axis];
         if let Some(n) = dim.size().filter(|n| *before.max(after) + skip > *n) {
-            return fault(format!("a mirrored border of {before} and {after} needs more than axis {axis} has ({n})"));
+            return fault(format!(
+                "a mirrored border of {before} and {after} needs more than axis {axis} has ({n})"
+            ));
         }
         y = mirror(&y, axis, *before as i64, *after as i64, skip as i64)?;
     }

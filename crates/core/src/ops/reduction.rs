@@ -15,7 +15,8 @@ pub(crate) fn reducing(x: &Tensor, axes: impl Into<Axes>, keepdims: bool) -> Att
 pub(crate) fn extents(call: &Call<'_, '_>) -> Extents {
     let shape = &call.inputs[0].shape;
     let rank = shape.len() as i64;
-    let axes: Vec<usize> = call.attrs.ints("axes").iter().map(|a| a.rem_euclid(rank.max(1)) as usize).collect();
+    let axes: Vec<usize> =
+        call.attrs.ints("axes").iter().map(|a| a.rem_euclid(rank.max(1)) as usize).collect();
     Extents::new(shape, &axes)
 }
 
@@ -50,7 +51,6 @@ pub(crate) fn elements_as(x: &Tensor, shape: &Shape) -> Tensor {
         None => crate::ops::num_elements(shape, x.dtype()),
     }
 }
-
 
 /// A host tensor where `x` is.
 #[track_caller]

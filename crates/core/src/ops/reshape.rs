@@ -13,8 +13,11 @@ pub static RESHAPE: OpDef = OpDef {
         let (from, to) = (x.shape(0).elements(), x.attrs.shape("shape").elements());
         match from.may_equal(to) {
             true => x.one(x.dtype(0), x.attrs.shape("shape").clone()),
-            false => Err(Fault::new(format!("cannot become {}: the number of elements differs", x.attrs.shape("shape")))
-                .numbers(format!("{from} ≠ {to}"))),
+            false => Err(Fault::new(format!(
+                "cannot become {}: the number of elements differs",
+                x.attrs.shape("shape")
+            ))
+            .numbers(format!("{from} ≠ {to}"))),
         }
     },
     cpu: Cpu::View,

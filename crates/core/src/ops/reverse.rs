@@ -1,6 +1,7 @@
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, err, floats, ok, rule, sig, sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, err, floats, ok, rule, sig, sizes,
+    steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Axes, faces};

@@ -1,7 +1,7 @@
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, floats, ok, rule, sig, sizes,
-    steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, floats, ok, rule, sig,
+    sizes, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Axes, faces};
@@ -15,8 +15,11 @@ pub static ROLL: OpDef = OpDef {
     infer: |x| {
         let (shift, axes) = (x.attrs.ints("shift"), x.attrs.ints("axes"));
         if shift.len() != axes.len() {
-            return Err(Fault::new("there must be a shift for each axis")
-                .numbers(format!("{} ≠ {}", shift.len(), axes.len())));
+            return Err(Fault::new("there must be a shift for each axis").numbers(format!(
+                "{} ≠ {}",
+                shift.len(),
+                axes.len()
+            )));
         }
         for axis in axes {
             x.axis(0, *axis)?;

@@ -3,8 +3,8 @@ use super::gather_nd::depth;
 use crate::cpu::segment::{ScatterElement, ScatterOp, scatter_nd as kernel};
 use crate::door::apply1;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, View, ViewMut, err, floats,
-    ints, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, View, ViewMut,
+    err, floats, ints, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, free_faces};
@@ -34,7 +34,8 @@ pub static SCATTER_ND: OpDef = OpDef {
             ok([at(), floats([3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])]).attr("shape", Shape::from([3, 2])),
             ok([ints([0, 1], &[]), floats([0], &[])]).attr("shape", Shape::from([2])),
             err([at(), floats([3], &[1.0, 2.0, 3.0])], "index 2 at [0, 0]").attr("shape", Shape::from([2])),
-            err([at(), floats([2], &[1.0, 2.0])], "updates must have the shape").attr("shape", Shape::from([4])),
+            err([at(), floats([2], &[1.0, 2.0])], "updates must have the shape")
+                .attr("shape", Shape::from([4])),
         ]
     },
 };
@@ -50,7 +51,12 @@ pub(crate) fn check(x: &Infer<'_>, indices: usize, updates: usize, into: &Shape)
 }
 
 /// Combines updates into what `y` holds.
-pub(crate) fn combine(op: ScatterOp, indices: &View<'_>, updates: &View<'_>, y: &mut ViewMut<'_>) -> Result<(), Fault> {
+pub(crate) fn combine(
+    op: ScatterOp,
+    indices: &View<'_>,
+    updates: &View<'_>,
+    y: &mut ViewMut<'_>,
+) -> Result<(), Fault> {
     fn typed<T: ScatterElement + bytemuck::Pod>(
         op: ScatterOp,
         indices: &View<'_>,

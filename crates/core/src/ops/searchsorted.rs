@@ -1,7 +1,9 @@
 use crate::cpu::sort::{Side as KernelSide, searchsorted as kernel};
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
+};
 use crate::tensor::{Tensor, free_faces};
 use crate::with_store;
 

@@ -4,7 +4,8 @@ use crate::cpu::segment::{SegmentOp, segment_count, segment_reduce};
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Sample, Tf, View, err, floats, ints, ok, sig,
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Sample, Tf, View, err, floats,
+    ints, ok, sig,
 };
 use crate::tensor::{Tensor, faces};
 

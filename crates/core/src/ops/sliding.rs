@@ -75,7 +75,10 @@ impl Slide<'_> {
         let n = self.axes;
         let fault = |text: String| Err(Error::invalid(self.function, text).at(Place::caller()));
         if input.rank() != n + 2 || size.len() < n {
-            return fault(format!("{} takes {n} spatial axes between batch and channels: the input is {input}", self.function));
+            return fault(format!(
+                "{} takes {n} spatial axes between batch and channels: the input is {input}",
+                self.function
+            ));
         }
         let (strides, dilations) = (self.strides.over(n), self.dilations.over(n));
         let pairs = match self.padding {
@@ -85,7 +88,9 @@ impl Slide<'_> {
                 let mut pairs = vec![];
                 for (i, d) in input[1..=n].iter().enumerate() {
                     let (Some(d), Some(k)) = (d.size(), size[i].size()) else {
-                        return fault(format!("Padding::Same needs the spatial sizes, which are not known: {input}"));
+                        return fault(format!(
+                            "Padding::Same needs the spatial sizes, which are not known: {input}"
+                        ));
                     };
                     let at = |list: &[i64]| list.get(i).and_then(|v| usize::try_from(*v).ok());
                     // What has no padding is refused by the shape rule, in its own words.
@@ -95,8 +100,12 @@ impl Slide<'_> {
                 pairs
             }
         };
-        let side = |pick: fn(&(usize, usize)) -> usize| pairs.iter().map(|p| pick(p) as i64).collect::<Vec<i64>>();
-        Ok(first.with("strides", strides).with("padding_low", side(|p| p.0)).with("padding_high", side(|p| p.1)))
+        let side =
+            |pick: fn(&(usize, usize)) -> usize| pairs.iter().map(|p| pick(p) as i64).collect::<Vec<i64>>();
+        Ok(first
+            .with("strides", strides)
+            .with("padding_low", side(|p| p.0))
+            .with("padding_high", side(|p| p.1)))
     }
     /// [`Slide::attrs`], then `dilations`.
     #[track_caller]
@@ -119,7 +128,10 @@ impl Slide<'_> {
 /// The attributes that say how windows slide, after those of `first`; what an op has besides is left out.
 pub(super) fn again(first: Attrs, attrs: &Attrs) -> Attrs {
     let own = ["ksize", "strides", "padding_low", "padding_high", "dilations"];
-    attrs.iter().filter(|(name, _)| own.contains(name)).fold(first, |all, (name, value)| all.with(name, value.clone()))
+    attrs
+        .iter()
+        .filter(|(name, _)| own.contains(name))
+        .fold(first, |all, (name, value)| all.with(name, value.clone()))
 }
 
 /// A sample with strides, padding and dilations.
@@ -134,7 +146,8 @@ pub(super) fn pooled(sample: Sample, strides: &[i64], [low, high]: [&[i64]; 2]) 
 
 fn known(dim: Dim, what: &str) -> Result<usize, Fault> {
     dim.size().ok_or_else(|| {
-        Fault::new(format!("{what} must be known")).hint("only the batch may be left open in an input signature")
+        Fault::new(format!("{what} must be known"))
+            .hint("only the batch may be left open in an input signature")
     })
 }
 
@@ -159,8 +172,10 @@ fn window(input: &[Dim], size: &[usize], attrs: &Attrs) -> Result<Window, Fault>
     let n = input.len();
     let list = |name: &str, least: i64| match attrs.get(name) {
         Some(Attr::Ints(list)) => match list.iter().find(|v| **v < least) {
-            _ if list.len() != n => Err(Fault::new(format!("{name} must have a number for each spatial axis"))
-                .numbers(format!("{} ≠ {n}", list.len()))),
+            _ if list.len() != n => {
+                Err(Fault::new(format!("{name} must have a number for each spatial axis"))
+                    .numbers(format!("{} ≠ {n}", list.len())))
+            }
             Some(v) => Err(Fault::new(format!("{name} must be at least {least}")).numbers(v.to_string())),
             None => Ok(list.iter().map(|v| *v as usize).collect::<Vec<_>>()),
         },
@@ -197,7 +212,8 @@ pub(super) fn depthwise_shape(x: &Shape, filter: &Shape, attrs: &Attrs) -> Resul
     let sizes = all_known(filter, "the sizes of the filter")?;
     let (channels, multiplier) = (known(x[n + 1], "the channels of the input")?, sizes[n + 1]);
     if sizes[n] != channels {
-        return Err(Fault::new("the filter must have the input's channels").numbers(format!("{} ≠ {channels}", sizes[n])));
+        return Err(Fault::new("the filter must have the input's channels")
+            .numbers(format!("{} ≠ {channels}", sizes[n])));
     }
     let window = window(&x[1..=n], &sizes[..n], attrs)?;
     Ok(DepthwiseShape { batch: batch(x), window, channels, multiplier })

@@ -2,8 +2,8 @@ use crate::dim::Dim;
 use crate::door::try_apply;
 use crate::error::{Error, Place, Result};
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
-    sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats,
+    ok, sig, sizes, steps,
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Parts, Tensor, faces};
@@ -33,7 +33,9 @@ pub static SPLIT: OpDef = OpDef {
             ok([x()]).attr("sizes", Shape::from([1, 0, 1])).attr("axis", -2i64),
             ok([floats([0, 3], &[])]).attr("sizes", Shape::from([3])).attr("axis", 1i64),
             err([x()], "3 ≠ 4").attr("sizes", Shape::from([2, 2])).attr("axis", 1i64),
-            err([floats([], &[1.0])], "axis 0 is out of range").attr("sizes", Shape::from([1])).attr("axis", 0i64),
+            err([floats([], &[1.0])], "axis 0 is out of range")
+                .attr("sizes", Shape::from([1]))
+                .attr("axis", 0i64),
         ]
     },
 };

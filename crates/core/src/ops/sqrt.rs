@@ -1,5 +1,7 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Square root.

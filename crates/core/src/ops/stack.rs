@@ -2,8 +2,8 @@ use super::concat::refs;
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Steps, Tf, err, floats, ok,
-    sig, sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Steps, Tf, err,
+    floats, ok, sig, sizes, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Tensor, free_faces};

@@ -11,7 +11,10 @@ pub(crate) const STREAM_WORDS: usize = 6;
 /// Scrambles a seed into the start of a stream.
 pub static STATELESS_KEY_COUNTER: OpDef = OpDef {
     name: "stateless_key_counter",
-    tf: &[Tf::differs("StatelessRandomGetKeyCounter", "key and counter are two u64 tensors there, six u32 words here")],
+    tf: &[Tf::differs(
+        "StatelessRandomGetKeyCounter",
+        "key and counter are two u64 tensors there, six u32 words here",
+    )],
     sig: sig!(seed: _ index),
     effect: Effect::Pure,
     infer: |x| match x.shape(0).rank() == 1 && x.shape(0)[0].may_equal(2usize.into()) {
@@ -19,11 +22,19 @@ pub static STATELESS_KEY_COUNTER: OpDef = OpDef {
         false => Err(Fault::new("seed must have shape [2]")),
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("a seed is two host integers; pass them as numbers and only the stream is computed on the GPU"),
+    gpu: Gpu::CpuOnly(
+        "a seed is two host integers; pass them as numbers and only the stream is computed on the GPU",
+    ),
     grad: Grad::None("a seed is an integer"),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![ok([ints([2], &[7, -3])]), err([ints([3], &[1, 2, 3])], "shape [2]"), err([floats([2], &[1.0, 2.0]).of(DType::F32)], "seed must be")],
+    samples: || {
+        vec![
+            ok([ints([2], &[7, -3])]),
+            err([ints([3], &[1, 2, 3])], "shape [2]"),
+            err([floats([2], &[1.0, 2.0]).of(DType::F32)], "seed must be"),
+        ]
+    },
 };
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {

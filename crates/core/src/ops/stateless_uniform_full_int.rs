@@ -2,14 +2,19 @@ use super::stateless_key_counter::{STREAM_WORDS, stream_of};
 use crate::cpu::philox::fill_uniform_full;
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Tf, err, ints, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Tf, err, ints, ok, sig,
+};
 use crate::shape::Shape;
 use crate::tensor::free_faces;
 
 /// Integers over their whole range, of a stream.
 pub static STATELESS_UNIFORM_FULL_INT: OpDef = OpDef {
     name: "stateless_uniform_full_int",
-    tf: &[Tf::differs("StatelessRandomUniformFullIntV2", "key, counter and algorithm are inputs there; the stream is one input of six u32 words here")],
+    tf: &[Tf::differs(
+        "StatelessRandomUniformFullIntV2",
+        "key, counter and algorithm are inputs there; the stream is one input of six u32 words here",
+    )],
     sig: sig!(stream: _ int; shape: Shape, dtype: DType),
     effect: Effect::Pure,
     infer: |x| {
@@ -30,7 +35,8 @@ pub static STATELESS_UNIFORM_FULL_INT: OpDef = OpDef {
     samples: || {
         let stream = || ints([6], &[1, 2, 3, 4, 5, 6]).of(DType::U32);
         let sample = |s: crate::op::Sample, d: DType| s.attr("shape", Shape::from([3, 7])).attr("dtype", d);
-        let mut all: Vec<_> = DType::ALL.into_iter().filter(|d| d.makes_full()).map(|d| sample(ok([stream()]), d)).collect();
+        let mut all: Vec<_> =
+            DType::ALL.into_iter().filter(|d| d.makes_full()).map(|d| sample(ok([stream()]), d)).collect();
         all.push(sample(err([ints([2], &[1, 2])], "six u32 words"), DType::F32));
         all.push(sample(err([stream()], "does not make bool"), DType::Bool));
         all

@@ -2,14 +2,19 @@ use super::stateless_key_counter::{STREAM_WORDS, stream_of};
 use crate::cpu::philox::fill_uniform_int;
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Tf, err, ints, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Tf, err, ints, ok, sig,
+};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, free_faces};
 
 /// Integers in [low, high) of a stream.
 pub static STATELESS_UNIFORM_INT: OpDef = OpDef {
     name: "stateless_uniform_int",
-    tf: &[Tf::differs("StatelessRandomUniformIntV2", "key, counter and algorithm are inputs there; the stream is one input of six u32 words here")],
+    tf: &[Tf::differs(
+        "StatelessRandomUniformIntV2",
+        "key, counter and algorithm are inputs there; the stream is one input of six u32 words here",
+    )],
     sig: sig!(stream: _ int, low: T int, high: T int; shape: Shape),
     effect: Effect::MayFail,
     infer: |x| {
@@ -35,7 +40,10 @@ pub static STATELESS_UNIFORM_INT: OpDef = OpDef {
             .map(|d| shape(ok([stream(), bound(3, d), bound(20, d)])))
             .collect();
         all.push(shape(err([stream(), bound(1, DType::I8), bound(2, DType::I8)], "32 or 64 bits")));
-        all.push(shape(err([stream(), bound(5, DType::I32), bound(5, DType::I32)], "low must be less than high")));
+        all.push(shape(err(
+            [stream(), bound(5, DType::I32), bound(5, DType::I32)],
+            "low must be less than high",
+        )));
         all
     },
 };

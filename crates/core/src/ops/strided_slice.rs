@@ -2,8 +2,8 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::error::Kind;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Steps, Tf, err, floats, ok, sig,
-    steps, steps_of,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Steps, Tf, err, floats,
+    ok, sig, steps, steps_of,
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Slices, faces};
@@ -56,8 +56,12 @@ impl Window {
     pub(crate) fn of(shape: &Shape, attrs: &Attrs) -> Result<Window, Fault> {
         let (begin, end, strides) = (attrs.ints("begin"), attrs.ints("end"), attrs.ints("strides"));
         if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 62 {
-            return Err(Fault::new("begin, end and strides must have the same length")
-                .numbers(format!("{}, {}, {}", begin.len(), end.len(), strides.len())));
+            return Err(Fault::new("begin, end and strides must have the same length").numbers(format!(
+                "{}, {}, {}",
+                begin.len(),
+                end.len(),
+                strides.len()
+            )));
         }
         let mask = |name: &str| attrs.int(name);
         let (begins, ends, shrink) = (mask("begin_mask"), mask("end_mask"), mask("shrink_axis_mask"));
@@ -120,7 +124,10 @@ fn position(dim: Dim, at: i64, axis: usize) -> Result<Dim, Fault> {
         None if at >= 0 => Ok(Dim::from(at as usize)),
         None => Ok(dim - Dim::from(at.unsigned_abs() as usize)),
         Some(n) if -(n as i64) <= at && at < n as i64 => Ok(Dim::from(at.rem_euclid(n as i64) as usize)),
-        Some(n) => Err(Fault::new(format!("index {at} is outside axis {axis} of size {n}")).kind(Kind::InvalidArgument)),
+        Some(n) => {
+            Err(Fault::new(format!("index {at} is outside axis {axis} of size {n}"))
+                .kind(Kind::InvalidArgument))
+        }
     }
 }
 
@@ -154,7 +161,10 @@ fn range(dim: Dim, begin: Option<i64>, end: Option<i64>, step: i64) -> Result<(D
     let start = begin.map_or(if step > 0 { low } else { high }, clamp);
     let stop = end.map_or(if step > 0 { high } else { low }, clamp);
     let length = if step > 0 { stop - start } else { start - stop }.max(0);
-    Ok((Dim::from(start.max(0) as usize), Dim::from(length as usize + step.unsigned_abs() as usize - 1).floor_div(stride)))
+    Ok((
+        Dim::from(start.max(0) as usize),
+        Dim::from(length as usize + step.unsigned_abs() as usize - 1).floor_div(stride),
+    ))
 }
 
 fn copies(inputs: &[&Meta], attrs: &Attrs, _outputs: &[Meta]) -> Copies {

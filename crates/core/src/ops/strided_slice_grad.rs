@@ -17,7 +17,8 @@ pub static STRIDED_SLICE_GRAD: OpDef = OpDef {
     infer: |x| {
         let shape = x.attrs.shape("shape");
         let part = Window::of(shape, x.attrs)?.shape;
-        let same = part.rank() == x.shape(0).rank() && part.iter().zip(x.shape(0).iter()).all(|(a, b)| a.may_equal(*b));
+        let same = part.rank() == x.shape(0).rank()
+            && part.iter().zip(x.shape(0).iter()).all(|(a, b)| a.may_equal(*b));
         match same {
             true => x.one(x.dtype(0), shape.clone()),
             false => Err(Fault::new(format!("dy must have the shape of the slice, {part}"))),
@@ -36,7 +37,11 @@ pub static STRIDED_SLICE_GRAD: OpDef = OpDef {
         vec![
             with(ok([floats([2], &[1.0, 2.0])]), [2, 3], crate::s![.., 1]),
             with(ok([floats([2, 1], &[1.0, 2.0])]), [4], crate::s![..;-2, NewAxis]),
-            with(err([floats([3], &[1.0, 2.0, 3.0])], "must have the shape of the slice"), [4], crate::s![1..3]),
+            with(
+                err([floats([3], &[1.0, 2.0, 3.0])], "must have the shape of the slice"),
+                [4],
+                crate::s![1..3],
+            ),
         ]
     },
 };

@@ -1,8 +1,6 @@
 use crate::cpu::reduce::{Extents, Sum, reduce};
 use crate::door::apply1;
-use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, err, floats, ok, sig,
-};
+use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, err, floats, ok, sig};
 use crate::shape::Shape;
 use crate::tensor::faces;
 use crate::with_store;
@@ -16,7 +14,10 @@ pub static SUM_TO_SHAPE: OpDef = OpDef {
     infer: |x| {
         let shape = x.attrs.shape("shape");
         match shape.broadcast(x.shape(0)) {
-            Some(all) if all.rank() == x.shape(0).rank() && all.iter().zip(x.shape(0).iter()).all(|(a, b)| a.may_equal(*b)) => {
+            Some(all)
+                if all.rank() == x.shape(0).rank()
+                    && all.iter().zip(x.shape(0).iter()).all(|(a, b)| a.may_equal(*b)) =>
+            {
                 x.one(x.dtype(0), shape.clone())
             }
             _ => Err(Fault::new(format!("cannot be summed down to {shape}"))),

@@ -17,7 +17,9 @@ pub static TENSOR_SCATTER_ND_ADD: OpDef = OpDef {
         combine(ScatterOp::Add, &call.inputs[1], &call.inputs[2], &mut call.outputs[0])
     }),
     gpu: Gpu::CpuOnly("several updates may meet at one place, in the order of the indices"),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| g.dy()), None, g.needs(2).then(|| g.dy().gather_nd(g.input(1)))]),
+    grad: Grad::Rule(|g| {
+        vec![g.needs(0).then(|| g.dy()), None, g.needs(2).then(|| g.dy().gather_nd(g.input(1)))]
+    }),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {

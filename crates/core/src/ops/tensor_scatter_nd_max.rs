@@ -36,7 +36,9 @@ pub static TENSOR_SCATTER_ND_MAX: OpDef = OpDef {
 /// The cotangent at what equals the result, shared evenly: the rule of greatest and least.
 pub(crate) fn to_the_chosen(g: &Backward<'_>) -> Grads {
     let (x, at, updates) = (g.x(), g.input(1), g.input(2));
-    let mark = |a: &Tensor, b: &Tensor| super::select(&super::equal(a, b), super::ones_like(a), super::zeros_like(a));
+    let mark = |a: &Tensor, b: &Tensor| {
+        super::select(&super::equal(a, b), super::ones_like(a), super::zeros_like(a))
+    };
     let kept = mark(x, g.y());
     let taken = mark(updates, &g.y().gather_nd(at));
     let many = &kept + super::scatter_nd(at, &taken, x.shape());

@@ -17,11 +17,13 @@ pub static TENSOR_SCATTER_ND_UPDATE: OpDef = OpDef {
         combine(ScatterOp::Update, &call.inputs[1], &call.inputs[2], &mut call.outputs[0])
     }),
     gpu: Gpu::CpuOnly("several updates may meet at one place, in the order of the indices"),
-    grad: Grad::Rule(|g| vec![
+    grad: Grad::Rule(|g| {
+        vec![
             g.needs(0).then(|| g.dy().tensor_scatter_nd_update(g.input(1), &super::zeros_like(g.input(2)))),
             None,
             g.needs(2).then(|| g.dy().gather_nd(g.input(1))),
-        ]),
+        ]
+    }),
     exact: Exact::Bits,
     composed: None,
     samples: || {

@@ -1,8 +1,8 @@
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Backward, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Steps, Tf, err,
-    floats, ok, sig, steps,
+    AffineCopy, Attrs, Backward, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Steps,
+    Tf, err, floats, ok, sig, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Tensor, faces};
@@ -34,8 +34,11 @@ pub static TILE: OpDef = OpDef {
 fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     let multiples = x.attrs.ints("multiples");
     if multiples.len() != x.shape(0).rank() {
-        return Err(Fault::new("multiples must have one number for each axis")
-            .numbers(format!("{} for rank {}", multiples.len(), x.shape(0).rank())));
+        return Err(Fault::new("multiples must have one number for each axis").numbers(format!(
+            "{} for rank {}",
+            multiples.len(),
+            x.shape(0).rank()
+        )));
     }
     if let Some(m) = multiples.iter().find(|m| **m < 0) {
         return Err(Fault::new("multiples must not be negative").numbers(m.to_string()));

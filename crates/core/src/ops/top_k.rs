@@ -56,8 +56,9 @@ fn run(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let x = &call.inputs[0];
     let (n, k) = (x.shape[x.shape.len() - 1], call.attrs.int("k") as usize);
     let [values, places] = call.outputs else { return Err(Fault::new("gives two results")) };
-    with_store!(x.dtype, T => kernel::<T, i32>(x.cast(), n, k, values.cast(), places.cast()))
-        .map_err(|few| Fault::new("the last axis has fewer elements than k").numbers(format!("{} > {}", few.k, few.n)))
+    with_store!(x.dtype, T => kernel::<T, i32>(x.cast(), n, k, values.cast(), places.cast())).map_err(|few| {
+        Fault::new("the last axis has fewer elements than k").numbers(format!("{} > {}", few.k, few.n))
+    })
 }
 
 faces! {

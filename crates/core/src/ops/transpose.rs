@@ -1,7 +1,7 @@
 use crate::door::apply1;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, OpDef, Steps, Tf, err, floats, ok, sig,
-    sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, OpDef, Steps, Tf, err, floats,
+    ok, sig, sizes, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Axes, faces};

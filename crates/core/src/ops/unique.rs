@@ -4,7 +4,8 @@ use crate::dim::Dim;
 use crate::door::try_apply;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ok, sig,
+    Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Tf, View, err, floats, ok,
+    sig,
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, faces};

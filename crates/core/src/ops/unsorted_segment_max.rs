@@ -1,10 +1,10 @@
 use super::unsorted_segment_sum::{gather_known, infer, run, samples, segmented, segments};
-use crate::op::Backward;
-use crate::tensor::Tensor;
 use crate::cpu::segment::SegmentMax;
 use crate::dim::Dim;
 use crate::door::apply1;
+use crate::op::Backward;
 use crate::op::{Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
+use crate::tensor::Tensor;
 use crate::tensor::faces;
 
 /// The greatest elements of slices by segment.
@@ -14,8 +14,12 @@ pub static UNSORTED_SEGMENT_MAX: OpDef = OpDef {
     sig: sig!(data: _ number, segment_ids: _ index; num_segments: Shape),
     effect: Effect::MayFail,
     infer,
-    cpu: Cpu::Kernel(|call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMax, T>(call))),
-    gpu: Gpu::CpuOnly("several results meet at one place, which needs atomic operations that WGSL lacks for floats"),
+    cpu: Cpu::Kernel(
+        |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMax, T>(call)),
+    ),
+    gpu: Gpu::CpuOnly(
+        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
+    ),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,

@@ -13,8 +13,12 @@ pub static UNSORTED_SEGMENT_MIN: OpDef = OpDef {
     sig: sig!(data: _ number, segment_ids: _ index; num_segments: Shape),
     effect: Effect::MayFail,
     infer,
-    cpu: Cpu::Kernel(|call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMin, T>(call))),
-    gpu: Gpu::CpuOnly("several results meet at one place, which needs atomic operations that WGSL lacks for floats"),
+    cpu: Cpu::Kernel(
+        |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMin, T>(call)),
+    ),
+    gpu: Gpu::CpuOnly(
+        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
+    ),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,

@@ -1,11 +1,11 @@
 use super::unsorted_segment_sum::{gather_known, infer, run, samples, segmented, segments};
-use crate::error::OrRaise;
-use crate::op::Backward;
-use crate::tensor::Tensor;
 use crate::cpu::reduce::Prod;
 use crate::dim::Dim;
 use crate::door::apply1;
+use crate::error::OrRaise;
+use crate::op::Backward;
 use crate::op::{Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
+use crate::tensor::Tensor;
 use crate::tensor::faces;
 
 /// The products of slices by segment.
@@ -15,8 +15,12 @@ pub static UNSORTED_SEGMENT_PROD: OpDef = OpDef {
     sig: sig!(data: _ number, segment_ids: _ index; num_segments: Shape),
     effect: Effect::MayFail,
     infer,
-    cpu: Cpu::Kernel(|call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Prod, T>(call))),
-    gpu: Gpu::CpuOnly("several results meet at one place, which needs atomic operations that WGSL lacks for floats"),
+    cpu: Cpu::Kernel(
+        |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Prod, T>(call)),
+    ),
+    gpu: Gpu::CpuOnly(
+        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
+    ),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| others(g)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -1,8 +1,8 @@
 use super::stack::part_steps;
 use crate::door::try_apply;
 use crate::op::{
-    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
-    sizes, steps,
+    AffineCopy, Attrs, Copies, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats,
+    ok, sig, sizes, steps,
 };
 use crate::shape::Meta;
 use crate::tensor::{Tensor, faces};

@@ -122,8 +122,10 @@ mod tests {
             let x = tf::constant(&rows);
             let run = Device::cpu().backend().compile(&traced.graph.bind(&[x.meta()]).unwrap()).unwrap();
             let out = run.run(&[x], &[]).unwrap();
-            let kept: Vec<f32> = rows.iter().filter(|r| r[0] + r[1] > 0.0).flatten().map(|v| v * 2.0).collect();
-            let grad: Vec<f32> = rows.iter().flat_map(|r| [if r[0] + r[1] > 0.0 { 2.0 } else { 0.0 }; 2]).collect();
+            let kept: Vec<f32> =
+                rows.iter().filter(|r| r[0] + r[1] > 0.0).flatten().map(|v| v * 2.0).collect();
+            let grad: Vec<f32> =
+                rows.iter().flat_map(|r| [if r[0] + r[1] > 0.0 { 2.0 } else { 0.0 }; 2]).collect();
             assert_eq!(out[0].to_vec::<f32>().unwrap(), kept);
             assert_eq!(out[1].to_vec::<f32>().unwrap(), grad);
         }
