@@ -33,7 +33,8 @@ pub static CUMULATIVE_LOGSUMEXP: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(gradient(g))),
     exact: Exact::Relative(1e-5),
     composed: None,
-    samples,
+    // An exclusive result of nothing is -∞, which no difference can be taken of.
+    samples: || samples().into_iter().map(|s| if s.attrs.bool("exclusive") { s.kink() } else { s }).collect(),
 };
 
 /// `exp(x) · Σ dy·exp(-y)` over the results that an element is in, in logarithms, so that nothing overflows; positive and

@@ -32,7 +32,7 @@ pub static DYNAMIC_STITCH: OpDef = OpDef {
             ok([ints([], &[1]), ints([1], &[0]), floats([2], &[1.0, 2.0]), floats([1, 2], &[3.0, 4.0])]),
             err([ints([1], &[-1]), floats([1], &[1.0])], "index -1 is negative"),
             err([ints([1], &[0]), floats([2], &[1.0, 2.0])], "begin with the shape"),
-            err([floats([1], &[0.0]), floats([1], &[1.0])], "indices must be i32 or i64"),
+            err([floats([1], &[0.0]).of(DType::F32), floats([1], &[1.0])], "indices must be i32 or i64"),
         ]
     },
 };

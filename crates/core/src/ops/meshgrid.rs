@@ -1,6 +1,7 @@
 //! Grids, masks and matrices made of positions.
 
 use super::concat::refs;
+use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{Error, Place};
 use crate::shape::Shape;
@@ -66,17 +67,23 @@ free_faces! {
 }
 
 faces! {
-    /// For each length a row of `maxlen` truth values, true below the length.
+    /// For each length a row of `maxlen` truth values (as many as the greatest length, if not given), true below the
+    /// length.
     ///
     /// Source: `tf.sequence_mask`.
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// let y = tf::constant([1, 2]).sequence_mask(2);
+    /// let y = tf::constant([1, 2]).sequence_mask(None);
     /// assert_eq!(y.to_vec::<bool>().unwrap(), [true, false, true, true]);
     /// ```
-    pub fn sequence_mask / try_sequence_mask(lengths: &Tensor, maxlen: usize) = {
-        let at = super::reduction::beside(lengths, super::try_positions(maxlen.into(), lengths.dtype())?);
+    pub fn sequence_mask / try_sequence_mask(lengths: &Tensor, maxlen: Option<usize>) = {
+        let maxlen = match maxlen {
+            Some(n) => Dim::from(n),
+            // There is one bin more than the greatest length, and at least one is asked for.
+            None => lengths.try_reshape([-1])?.try_bincount(None, 1)?.shape()[0] - Dim::from(1),
+        };
+        let at = super::reduction::beside(lengths, super::try_positions(maxlen, lengths.dtype())?);
         super::try_less(&at, &lengths.try_expand_dims(-1)?)
     };
     /// `x` with the first `seq_lengths[i]` elements of slice `i` of `batch_axis` in reverse order along `seq_axis`.

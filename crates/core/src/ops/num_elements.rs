@@ -1,9 +1,9 @@
 use crate::door::apply1;
 use crate::dtype::{DType, Element};
-use crate::error::OrRaise;
-use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, ok, sig};
+use crate::error::{OrRaise, Result};
+use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, err, ok, sig};
 use crate::shape::Shape;
-use crate::tensor::{Tensor, faces};
+use crate::tensor::{Scalar, Tensor, faces};
 
 /// The number of elements of a shape as a value: how named dimensions enter arithmetic.
 pub static NUM_ELEMENTS: OpDef = OpDef {
@@ -11,7 +11,10 @@ pub static NUM_ELEMENTS: OpDef = OpDef {
     tf: &[],
     sig: sig!(; shape: Shape, dtype: DType),
     effect: Effect::Pure,
-    infer: |x| x.one(x.attrs.dtype("dtype"), Shape::scalar()),
+    infer: |x| match x.attrs.dtype("dtype") {
+        DType::Bool => Err(Fault::new("a number of elements is a number, not bool")),
+        dtype => x.one(dtype, Shape::scalar()),
+    },
     cpu: Cpu::Kernel(|call| {
         // The graph is bound by now: the sizes are numbers.
         let n = call.attrs.shape("shape").num_elements();
@@ -28,6 +31,7 @@ pub static NUM_ELEMENTS: OpDef = OpDef {
             ok([]).attr("shape", Shape::from([3, 4])).attr("dtype", DType::F32),
             ok([]).attr("shape", Shape::scalar()).attr("dtype", DType::I32),
             ok([]).attr("shape", Shape::from([3, 0])).attr("dtype", DType::I64),
+            err([], "is a number").attr("shape", Shape::scalar()).attr("dtype", DType::Bool),
         ]
     },
 };
@@ -36,6 +40,15 @@ pub static NUM_ELEMENTS: OpDef = OpDef {
 #[track_caller]
 pub(crate) fn num_elements(shape: &Shape, dtype: DType) -> Tensor {
     apply1(&NUM_ELEMENTS, &[], Attrs::new().with("shape", shape).with("dtype", dtype)).or_raise()
+}
+
+/// The number of elements of `shape` as an i32 scalar: a constant, or a node if it holds symbols.
+#[track_caller]
+pub(crate) fn elements(shape: Shape) -> Result<Tensor> {
+    match shape.elements().size() {
+        Some(n) => crate::device::place_new(Scalar::Int(n as i128).tensor(DType::I32)),
+        None => apply1(&NUM_ELEMENTS, &[], Attrs::new().with("shape", shape).with("dtype", DType::I32)),
+    }
 }
 
 faces! {
@@ -52,7 +65,6 @@ faces! {
             let text = format!("axis {axis} is out of range: x is {}", x.meta());
             return Err(crate::Error::invalid("dim_value", text).at(crate::Place::caller()));
         };
-        let shape: Shape = [x.shape()[i]].into();
-        apply1(&NUM_ELEMENTS, &[], Attrs::new().with("shape", shape).with("dtype", DType::I32))
+        elements([x.shape()[i]].into())
     };
 }

@@ -28,7 +28,7 @@ pub static REDUCE_MEAN: OpDef = OpDef {
             ok([x()]).attr("axes", vec![0]).attr("keepdims", false),
             ok([x()]).attr("axes", vec![-1, 0]).attr("keepdims", true),
             ok([floats([], &[2.0])]).attr("axes", vec![]).attr("keepdims", false),
-            ok([floats([0, 2], &[])]).attr("axes", vec![0]).attr("keepdims", false),
+            ok([floats([0, 2], &[])]).attr("axes", vec![0]).attr("keepdims", false).kink(),
             ok([ints([3], &[-1, -1, -3])]).attr("axes", vec![0]).attr("keepdims", false),
             err([x()], "axis -3 is out of range").attr("axes", vec![-3]).attr("keepdims", false),
         ]

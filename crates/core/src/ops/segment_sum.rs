@@ -83,4 +83,16 @@ faces! {
     /// ```
     pub fn segment_sum / try_segment_sum(data: &Tensor, segment_ids: &Tensor) =
         apply1(&SEGMENT_SUM, &[data, segment_ids], Attrs::new());
+    /// The sums of the slices of `data` at `indices` by runs of the same id:
+    /// [`segment_sum`](crate::segment_sum) of a [`gather`](crate::gather).
+    ///
+    /// Source: `tf.sparse.segment_sum`.
+    ///
+    /// ```
+    /// # use tenfold_core as tf;
+    /// let y = tf::constant([1, 2, 3]).sparse_segment_sum(&tf::constant([2, 0]), &tf::constant([0, 0]));
+    /// assert_eq!(y.to_vec::<i32>().unwrap(), [4]);
+    /// ```
+    pub fn sparse_segment_sum / try_sparse_segment_sum(data: &Tensor, indices: &Tensor, segment_ids: &Tensor) =
+        data.try_gather(indices, 0)?.try_segment_sum(segment_ids);
 }

@@ -1,7 +1,8 @@
-use crate::door::apply1;
+use super::num_elements::elements;
 use crate::dtype::{DType, Element};
 use crate::op::{Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, floats, ok, sig};
-use crate::tensor::{Scalar, faces};
+use crate::error::Result;
+use crate::tensor::{Scalar, Tensor, faces};
 
 /// The sizes of a tensor as a tensor.
 pub static SHAPE: OpDef = OpDef {
@@ -36,6 +37,21 @@ pub static SHAPE: OpDef = OpDef {
     },
 };
 
+/// The sizes: a constant if they are known, else one node for each, which binding turns into constants.
+#[track_caller]
+fn sizes(x: &Tensor) -> Result<Tensor> {
+    match x.shape().sizes() {
+        Some(sizes) => {
+            let values: Vec<i32> = sizes.iter().map(|n| *n as i32).collect();
+            crate::device::place_new(Tensor::from_vec(values, [sizes.len()])?)
+        }
+        None => {
+            let sizes = x.shape().iter().map(|d| elements([*d].into())).collect::<Result<Vec<_>>>()?;
+            super::try_stack(&sizes, 0)
+        }
+    }
+}
+
 faces! {
     /// The sizes of `x` as an i32 vector. In a trace with named dimensions its values are known when the graph is bound;
     /// `x.shape()` gives the dimensions themselves.
@@ -46,7 +62,7 @@ faces! {
     /// # use tenfold_core as tf;
     /// assert_eq!(tf::shape(&tf::zeros([2, 3])).to_vec::<i32>().unwrap(), [2, 3]);
     /// ```
-    pub fn shape_value / try_shape_value(x: &Tensor) = apply1(&SHAPE, &[x], Attrs::new().with("out_type", DType::I32));
+    pub fn shape_value / try_shape_value(x: &Tensor) = sizes(x);
     /// The number of elements of `x` as an i32 scalar.
     ///
     /// Source: `tf.size`.
@@ -55,10 +71,7 @@ faces! {
     /// # use tenfold_core as tf;
     /// assert_eq!(tf::size(&tf::zeros([2, 3])).item::<i32>().unwrap(), 6);
     /// ```
-    pub fn size / try_size(x: &Tensor) = {
-        let attrs = Attrs::new().with("shape", x.shape()).with("dtype", DType::I32);
-        apply1(&super::NUM_ELEMENTS, &[], attrs)
-    };
+    pub fn size / try_size(x: &Tensor) = elements(x.shape().clone());
     /// The rank of `x` as an i32 scalar; `x.rank()` gives the number.
     ///
     /// Source: `tf.rank`.

@@ -131,30 +131,13 @@ fn position(dim: Dim, at: i64, axis: usize) -> Result<Dim, Fault> {
     }
 }
 
-/// First position and size of a range over an axis; ends outside are moved to the axis's ends. For a symbol, a position
-/// from the back and a first position are taken to lie inside; binding decides with the number.
+/// First position and size of a range over an axis; ends outside are moved to the axis's ends.
 fn range(dim: Dim, begin: Option<i64>, end: Option<i64>, step: i64) -> Result<(Dim, Dim), Fault> {
     if step == 0 {
         return Err(Fault::new("a step must not be 0"));
     }
     let stride = Dim::from(step.unsigned_abs() as usize);
-    let Some(n) = dim.size() else {
-        let from_back = |at: i64| dim - Dim::from(at.unsigned_abs() as usize);
-        let at = |at: i64| if at < 0 { from_back(at) } else { Dim::from(at as usize) };
-        // min(a, b) = a + b - max(a, b)
-        let clamped = |at: Dim| if at.is_known() { at + dim - at.max(dim) } else { at };
-        let (start, length) = match step > 0 {
-            true => {
-                let start = begin.map_or(Dim::from(0), at);
-                (start, end.map_or(dim, |e| clamped(at(e))) - start)
-            }
-            false => {
-                let start = begin.map_or(dim - Dim::from(1), at);
-                (start, end.map_or(start + Dim::from(1), |e| start - at(e)))
-            }
-        };
-        return Ok((start, (length + stride - Dim::from(1)).floor_div(stride)));
-    };
+    let Some(n) = dim.size() else { return Ok(symbolic_range(dim, begin, end, step)) };
     let n = n as i64;
     let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
     let clamp = |at: i64| (if at < 0 { at.saturating_add(n) } else { at }).clamp(low, high);
@@ -165,6 +148,33 @@ fn range(dim: Dim, begin: Option<i64>, end: Option<i64>, step: i64) -> Result<(D
         Dim::from(start.max(0) as usize),
         Dim::from(length as usize + step.unsigned_abs() as usize - 1).floor_div(stride),
     ))
+}
+
+/// [`range`] over a symbol, with the same answer for every size that it may stand for.
+fn symbolic_range(dim: Dim, begin: Option<i64>, end: Option<i64>, step: i64) -> (Dim, Dim) {
+    let zero = Dim::from(0);
+    // A position moved into 0..=dim: min(a, b) = a + b - max(a, b), and max(a - b, 0) = max(a, b) - b.
+    let moved = |at: i64| match Dim::from(at.unsigned_abs() as usize) {
+        back if at < 0 => dim.max(back) - back,
+        at => at + dim - at.max(dim),
+    };
+    // Backwards, both ends count one more: from just after the first position down to just after the stop.
+    let (from, to) = match step > 0 {
+        true => (begin.map_or(zero, moved), end.map_or(dim, moved)),
+        false => {
+            let after = |at: i64| if at == -1 { dim } else { moved(at.saturating_add(1)) };
+            (end.map_or(zero, after), begin.map_or(dim, after))
+        }
+    };
+    let (low, high) = if step > 0 { (begin, end) } else { (end, begin) };
+    let length = match (low, high) {
+        (None, _) | (_, None) => to - from,
+        (Some(a), Some(b)) if (a < 0) == (b < 0) => if a < b { to - from } else { zero },
+        _ => to.max(from) - from,
+    };
+    let stride = Dim::from(step.unsigned_abs() as usize);
+    let start = if step > 0 { from } else { to - Dim::from(1) };
+    (start, (length + stride - Dim::from(1)).floor_div(stride))
 }
 
 fn copies(inputs: &[&Meta], attrs: &Attrs, _outputs: &[Meta]) -> Copies {
@@ -217,4 +227,24 @@ faces! {
         }
         x.try_slice(items)
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A range over a symbol has the size, once bound, that the same range has over the number.
+    #[test]
+    fn ranges_over_symbols_bind_to_ranges_over_numbers() {
+        let d = Dim::symbol("d");
+        let ends = [None, Some(0), Some(1), Some(2), Some(7), Some(-1), Some(-2), Some(-7)];
+        for (begin, end) in ends.into_iter().flat_map(|b| ends.map(|e| (b, e))) {
+            for (step, n) in [1, 2, -1, -3].into_iter().flat_map(|s| (0..6usize).map(move |n| (s, n))) {
+                let (_, size) = range(d, begin, end, step).unwrap();
+                let wanted = range(Dim::from(n), begin, end, step).unwrap().1;
+                let got = size.evaluate(&[(d, n)]).map(Dim::from);
+                assert_eq!(got, Some(wanted), "{begin:?}..{end:?};{step} of {n}: {size}");
+            }
+        }
+    }
 }

@@ -29,9 +29,9 @@ pub static UNSTACK: OpDef = OpDef {
     samples: || {
         let x = || floats([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         vec![
-            ok([x()]).attr("axis", 0i64),
+            ok([x()]).attr("axis", 1i64),
             ok([x()]).attr("axis", -1i64),
-            ok([floats([2, 0], &[])]).attr("axis", 0i64),
+            ok([floats([0, 2], &[])]).attr("axis", 1i64),
             err([floats([], &[1.0])], "axis 0 is out of range").attr("axis", 0i64),
         ]
     },

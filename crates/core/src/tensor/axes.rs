@@ -60,7 +60,7 @@ impl NewShape {
             (Some(a), Some(b)) => (a % b == 0).then(|| Dim::from(a / b)),
             _ => Some(total.floor_div(known)),
         };
-        self.fill(op, rest, |_| format!("-1 cannot be inferred: {total} elements do not divide by {known}"))
+        self.fill(op, rest, || format!("-1 cannot be inferred: {total} elements do not divide by {known}"))
     }
     /// The sizes with `-1` replaced by `total - (sum of the others)`.
     #[track_caller]
@@ -70,14 +70,14 @@ impl NewShape {
             (Some(a), Some(b)) => a.checked_sub(b).map(Dim::from),
             _ => Some(total - known),
         };
-        self.fill(op, rest, |_| format!("-1 cannot be inferred: the other sizes are {known} of {total}"))
+        self.fill(op, rest, || format!("-1 cannot be inferred: the other sizes are {known} of {total}"))
     }
     #[track_caller]
     fn fill(
         &self,
         op: &'static str,
         rest: impl Fn() -> Option<Dim>,
-        why: impl Fn(()) -> String,
+        why: impl Fn() -> String,
     ) -> Result<Shape> {
         let mut seen = false;
         let mut shape = Shape::scalar();
@@ -92,7 +92,7 @@ impl NewShape {
                 }
                 Size::Rest => {
                     seen = true;
-                    rest().ok_or_else(|| Error::invalid(op, why(())).at(Place::caller()))?
+                    rest().ok_or_else(|| Error::invalid(op, why()).at(Place::caller()))?
                 }
             });
         }

@@ -221,6 +221,16 @@ pub(super) const ROWS: &[Row] = &[
     }),
     scan!("tf.math.cumulative_logsumexp", cumulative_logsumexp),
     unary!("tf.math.invert_permutation", invert_permutation),
+    ("tf.repeat", |a| {
+        let axis = if a.has("axis") { a.int("axis").into() } else { Axes::from(..) };
+        vec![match a.attr("repeats") {
+            Some(Value::Array(_)) => a.first().repeat(a.sizes("repeats"), axis),
+            _ => a.first().repeat(a.int("repeats") as usize, axis),
+        }]
+    }),
+    ("tf.sparse.segment_sum", |a| {
+        vec![a.first().sparse_segment_sum(a.tensor("indices"), a.tensor("segment_ids"))]
+    }),
 ];
 
 fn direction(a: &Args<'_>) -> Direction {

@@ -93,6 +93,9 @@ pub(super) const ROWS: &[Row] = &[
         let (seq, batch) = (a.int("seq_axis"), a.int_or("batch_axis", 0));
         vec![a.first().reverse_sequence(a.second(), seq, batch)]
     }),
+    ("tf.sequence_mask", |a| {
+        vec![a.first().sequence_mask(a.has("maxlen").then(|| a.int("maxlen") as usize))]
+    }),
     ("tf.einsum", |a| vec![tf::einsum(a.text_or("equation", ""), &a.inputs.iter().collect::<Vec<_>>())]),
     ("tf.tensordot", |a| {
         let contracted = match a.attr("axes") {
