@@ -169,7 +169,13 @@ fn symbolic_range(dim: Dim, begin: Option<i64>, end: Option<i64>, step: i64) -> 
     let (low, high) = if step > 0 { (begin, end) } else { (end, begin) };
     let length = match (low, high) {
         (None, _) | (_, None) => to - from,
-        (Some(a), Some(b)) if (a < 0) == (b < 0) => if a < b { to - from } else { zero },
+        (Some(a), Some(b)) if (a < 0) == (b < 0) => {
+            if a < b {
+                to - from
+            } else {
+                zero
+            }
+        }
         _ => to.max(from) - from,
     };
     let stride = Dim::from(step.unsigned_abs() as usize);
