@@ -119,6 +119,12 @@ pub(crate) fn explain(
     at: Place,
     backward: bool,
 ) -> Error {
+    describe(op, fault, inputs, backward).at(at)
+}
+
+/// [`explain`] where the place is not known: whoever knows it adds it.
+#[cold]
+pub(crate) fn describe(op: &'static OpDef, fault: Fault, inputs: &[&Meta], backward: bool) -> Error {
     let shown = inputs.len().min(6);
     let mut operands: Vec<String> =
         inputs[..shown].iter().enumerate().map(|(i, m)| format!("{} is {m}", op.sig.input_name(i))).collect();
@@ -134,7 +140,7 @@ pub(crate) fn explain(
     }
     let name: Cow<'static, str> =
         if backward { format!("gradient of {}", op.name).into() } else { op.name.into() };
-    let error = Error::new(fault.kind, name, text).at(at);
+    let error = Error::new(fault.kind, name, text);
     match fault.hint {
         Some(hint) => error.with_hint(hint),
         None => error,

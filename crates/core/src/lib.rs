@@ -24,6 +24,8 @@ pub mod random;
 pub mod shape;
 mod tape;
 mod tensor;
+#[doc(hidden)]
+pub mod testing;
 mod trace;
 mod variable;
 mod variable_cell;

@@ -6,3 +6,6 @@
 pub mod cases;
 pub mod compare;
 pub mod fixtures;
+pub mod numeric;
+pub mod programs;
+pub mod suite;

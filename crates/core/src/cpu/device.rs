@@ -3,7 +3,7 @@
 use super::{copy, elementwise};
 use crate::buffer::{Buffer, Storage};
 use crate::device::{Backend, Executable, Outputs, RemoteBuffer};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::op::{Attrs, Call, Cpu, Fault, Made, Metas, OpDef, Sizes, View, ViewMut};
 use crate::shape::{Meta, Shape};
@@ -66,7 +66,7 @@ impl Backend for CpuBackend {
     }
     fn run(&self, op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outs: &Metas) -> Result<Outputs> {
         let metas: SmallVec<[&Meta; 4]> = inputs.iter().map(|t| t.meta()).collect();
-        let fail = |fault| crate::door::explain(op, fault, &metas, Place::caller(), false);
+        let fail = |fault| crate::door::describe(op, fault, &metas, false);
         let storages: SmallVec<[Storage; 4]> = inputs.iter().map(|t| t.storage()).collect::<Result<_>>()?;
         match op.cpu {
             Cpu::View => {

@@ -1,5 +1,5 @@
 use crate::door::apply1;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, floats, ok, rule, sig};
+use crate::op::{Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
 use crate::tensor::faces;
 
 /// Numerical negation.
@@ -14,7 +14,13 @@ pub static NEGATIVE: OpDef = OpDef {
     grad: Grad::Rule(|g| g.one(-g.dy())),
     exact: Exact::Bits,
     composed: None,
-    samples: || vec![ok([floats([4], &[0.0, 1.0, 2.0, 100.0])]), ok([floats([2, 0], &[])])],
+    samples: || {
+        vec![
+            ok([floats([4], &[0.0, 1.0, 2.0, 100.0])]),
+            ok([floats([2, 0], &[])]),
+            err([bools([1], &[true])], "x must be a number"),
+        ]
+    },
 };
 
 faces! {

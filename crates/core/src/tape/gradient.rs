@@ -256,6 +256,18 @@ fn reachable(record: &Record, sources: &[Source]) -> FxHashSet<usize> {
     set
 }
 
+/// The first op after the source that has no gradient: its result may be no float, and then no cotangent reaches it.
+fn stopped(record: &Record, source: &Source) -> Option<(&'static str, Place, &'static str)> {
+    let reached = reachable(record, std::slice::from_ref(source));
+    record.entries.iter().find_map(|entry| match &entry.what {
+        What::Op(op, _) if entry.inputs.iter().any(|x| reached.contains(&x.id())) => match op.grad {
+            Grad::None(reason) => Some((op.name, entry.at, reason)),
+            Grad::Rule(_) => None,
+        },
+        _ => None,
+    })
+}
+
 fn answer(
     record: &Record,
     i: usize,
@@ -305,7 +317,10 @@ fn answer(
             };
             format!("the chain breaks at {op} ({}): {reason}", entry.at)
         }
-        (true, None) => "the target does not depend on it".to_string(),
+        (true, None) => match stopped(record, source) {
+            Some((op, at, reason)) => format!("the chain breaks at {op} ({at}): {reason}"),
+            None => "the target does not depend on it".to_string(),
+        },
     };
     Err(Error::invalid("gradient", format!("there is no gradient for {name} ({meta}): {why}"))
         .with_hint("watch it before it is used, or ask for zeros: GradientOptions::new().unconnected(Unconnected::Zero)")
