@@ -28,7 +28,7 @@ pub static RANGE: OpDef = OpDef {
             DType::F16 | DType::BF16 => with_store!(y.dtype, T => steps(y.cast::<T>(), |i| {
                 T::from_f64((start as f32 + i as f32 * delta as f32) as f64)
             })),
-            _ => with_store!(y.dtype, T => steps(y.cast::<T>(), |i| T::from_f64((start as i64 + i as i64 * delta as i64) as f64))),
+            _ => with_store!(y.dtype, T => steps(y.cast::<T>(), |i| T::from_f64((start as i64).wrapping_add((i as i64).wrapping_mul(delta as i64)) as f64))),
         }
         Ok(())
     }),
