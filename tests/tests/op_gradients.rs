@@ -6,13 +6,21 @@ use tenfold_testing::suite::{self, every_case};
 
 #[test]
 fn gradients_agree_with_differences_to_second_order() {
-    every_case(suite::numeric_gradients);
+    every_case("gradients", suite::numeric_gradients);
 }
 
 #[test]
 fn an_absent_gradient_gives_its_reason() {
-    every_case(suite::has_no_gradient);
+    every_case("no gradient", suite::has_no_gradient);
 }
+
+/// Ops whose gradient no difference can check, with the reason.
+const ROUGH: &[(&str, &str)] = &[
+    ("betainc", "its samples are marked so for the parameters without gradient"),
+    ("nextafter", "a difference sees the steps between numbers, not the slope"),
+    ("polygamma", "its samples are marked so for the order, which has no gradient"),
+    ("zeta", "its samples are marked so for the exponent, which has no gradient"),
+];
 
 #[test]
 fn every_rule_is_tried_where_it_is_smooth() {
@@ -30,7 +38,8 @@ fn every_rule_is_tried_where_it_is_smooth() {
             && !cases.iter().any(tried)
     };
     let names: Vec<&str> = ops::ALL.iter().copied().filter(untried).map(|op| op.name).collect();
-    assert!(names.is_empty(), "no smooth f64 sample with elements: {names:?}");
+    let listed: Vec<&str> = ROUGH.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, listed, "ops with a rule but no smooth f64 sample with elements");
 }
 
 #[test]

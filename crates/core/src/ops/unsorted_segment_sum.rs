@@ -54,6 +54,9 @@ pub(crate) fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
         x.same_dim(*d, *i, what)?;
     }
     let n = x.attrs.shape("num_segments");
+    if n.rank() != 1 {
+        return Err(Fault::new(format!("num_segments is one number, not {n}")));
+    }
     x.one(x.dtype(0), n.iter().chain(&data[ids.rank()..]).copied().collect())
 }
 

@@ -13,9 +13,34 @@ fn is_f64(x: &&Tensor) -> bool {
     x.dtype() == DType::F64
 }
 
-/// The gradients of the f64 inputs, along one cotangent for each f64 result.
-fn first_order(case: &Case, inputs: &[Tensor], cotangents: &[Tensor]) -> Result<Vec<Tensor>> {
-    let sources: Vec<Tensor> = inputs.iter().filter(is_f64).cloned().collect();
+/// The float inputs that the op has a gradient for. A rule may refuse one of its inputs, in a sentence.
+pub(super) fn differentiable(case: &Case, inputs: &[Tensor]) -> std::result::Result<Vec<usize>, String> {
+    let mut places = vec![];
+    for (i, x) in inputs.iter().enumerate().filter(|(_, x)| case.has_rule() && x.dtype().is_float()) {
+        let tape = GradientTape::without_variables();
+        tape.watch(x);
+        let results = case.call(inputs).map_err(|e| format!("fails: {e}"))?;
+        let floats: Vec<Tensor> = results.into_iter().filter(|y| y.dtype().is_float()).collect();
+        if floats.is_empty() {
+            return Ok(places);
+        }
+        match tape.try_gradient(&floats, x) {
+            Ok(_) => places.push(i),
+            Err(e) if e.kind() == tf::Kind::Unimplemented && e.message().contains("no gradient") => {}
+            Err(e) => return Err(format!("gradient of input {i}: {e}")),
+        }
+    }
+    Ok(places)
+}
+
+/// The gradients of the inputs at `places`, along one cotangent for each f64 result.
+fn first_order(
+    case: &Case,
+    places: &[usize],
+    inputs: &[Tensor],
+    cotangents: &[Tensor],
+) -> Result<Vec<Tensor>> {
+    let sources: Vec<Tensor> = places.iter().map(|i| inputs[*i].clone()).collect();
     let tape = GradientTape::without_variables();
     sources.iter().for_each(|x| tape.watch(x));
     let results = case.call(inputs)?;
@@ -56,8 +81,7 @@ fn against(
         let Slope { value, error } = slope(moved, values[i])?;
         let off = (analytic[i] - value).abs();
         let allowed = 2e-6 * analytic[i].abs().max(value.abs()).max(1.0) + error;
-        let near = off <= allowed;
-        if !near {
+        if !(off <= allowed) {
             return Ok(Err(format!("element {i} is {:?}, numerically {value:?} ± {error:.1e}", analytic[i])));
         }
     }
@@ -75,26 +99,33 @@ pub fn numeric_gradients(case: &Case) -> Answer {
         return Ok(());
     }
     let inputs = case.inputs();
-    match numeric(case, &inputs) {
+    let places: Vec<usize> =
+        differentiable(case, &inputs)?.into_iter().filter(|i| is_f64(&&inputs[*i])).collect();
+    match numeric(case, &inputs, &places) {
         Ok(answer) => answer,
         Err(error) => Err(format!("fails: {error}")),
     }
 }
 
-fn numeric(case: &Case, inputs: &[Tensor]) -> Result<Answer> {
+fn numeric(case: &Case, inputs: &[Tensor], places: &[usize]) -> Result<Answer> {
     let mut numbers = Numbers::new(3);
     let results: Vec<Tensor> = case.call(inputs)?.iter().filter(is_f64).cloned().collect();
-    let places: Vec<usize> = (0..inputs.len()).filter(|i| is_f64(&&inputs[*i])).collect();
+    // Where a result is no number, differences say nothing: the mean of nothing.
+    for y in &results {
+        if y.to_f64_vec()?.iter().any(|v| !v.is_finite()) {
+            return Ok(Ok(()));
+        }
+    }
     if results.is_empty() || places.is_empty() {
         return Ok(Ok(()));
     }
     let cotangents: Vec<Tensor> = results.iter().map(|y| numbers.tensor(y.dtype(), y.shape())).collect();
-    let gradients = first_order(case, inputs, &cotangents)?;
+    let gradients = first_order(case, places, inputs, &cotangents)?;
     let value = |at: &[Tensor]| {
         let results: Vec<Tensor> = case.call(at)?.iter().filter(is_f64).cloned().collect();
         dot(&results, &cotangents)
     };
-    for (gradient, place) in gradients.iter().zip(&places) {
+    for (gradient, place) in gradients.iter().zip(places) {
         if let Err(what) = against(inputs, *place, gradient, value)? {
             return Ok(Err(format!("gradient of input {place}: {what}")));
         }
@@ -102,12 +133,13 @@ fn numeric(case: &Case, inputs: &[Tensor]) -> Result<Answer> {
     // All that the first gradient depends on: the inputs, then the cotangents.
     let along: Vec<Tensor> = gradients.iter().map(|g| numbers.tensor(g.dtype(), g.shape())).collect();
     let at: Vec<Tensor> = inputs.iter().chain(&cotangents).cloned().collect();
-    let slope_of = |at: &[Tensor]| dot(&first_order(case, &at[..inputs.len()], &at[inputs.len()..])?, &along);
+    let slope_of =
+        |at: &[Tensor]| dot(&first_order(case, places, &at[..inputs.len()], &at[inputs.len()..])?, &along);
     let seconds: Vec<usize> = places.iter().copied().chain(inputs.len()..at.len()).collect();
     let sources: Vec<Tensor> = seconds.iter().map(|i| at[*i].clone()).collect();
     let tape = GradientTape::without_variables();
     sources.iter().for_each(|x| tape.watch(x));
-    let gradients = first_order(case, inputs, &cotangents)?;
+    let gradients = first_order(case, places, inputs, &cotangents)?;
     let options = GradientOptions::new().unconnected(Unconnected::Zero).output_gradients(&along);
     let curvature = tape.gradient_with(&gradients, &sources, &options)?;
     for (gradient, place) in curvature.iter().zip(&seconds) {

@@ -32,15 +32,18 @@ struct Work<'a> {
     inputs: Vec<Tensor>,
     /// One for each float result.
     cotangents: Vec<Tensor>,
+    /// The inputs with gradients.
+    sources: Vec<usize>,
 }
 
 impl<'a> Work<'a> {
-    fn new(case: &'a Case, inputs: Vec<Tensor>) -> Result<Work<'a>> {
-        let results = case.call(&inputs)?;
+    fn new(case: &'a Case, inputs: Vec<Tensor>) -> std::result::Result<Work<'a>, String> {
+        let results = case.call(&inputs).map_err(|e| format!("eager: fails: {e}"))?;
+        let sources = super::gradients::differentiable(case, &inputs)?;
         let mut numbers = Numbers::new(7);
         let floats = results.iter().filter(|y| case.has_rule() && y.dtype().is_float());
         let cotangents = floats.map(|y| numbers.tensor(y.dtype(), y.shape())).collect();
-        Ok(Work { case, inputs, cotangents })
+        Ok(Work { case, inputs, cotangents, sources })
     }
     fn arguments(&self) -> Vec<Tensor> {
         self.inputs.iter().chain(&self.cotangents).cloned().collect()
@@ -48,7 +51,7 @@ impl<'a> Work<'a> {
     /// The results, then the gradients, of arguments in the order of [`Work::arguments`].
     fn run(&self, arguments: &[Tensor]) -> Result<Vec<Tensor>> {
         let (inputs, cotangents) = arguments.split_at(self.inputs.len());
-        let sources: Vec<Tensor> = inputs.iter().filter(|x| x.dtype().is_float()).cloned().collect();
+        let sources: Vec<Tensor> = self.sources.iter().map(|i| inputs[*i].clone()).collect();
         let tape = GradientTape::without_variables();
         sources.iter().for_each(|x| tape.watch(x));
         let mut results = self.case.call(inputs)?;
@@ -137,7 +140,7 @@ pub fn eager_is_traced(case: &Case) -> Answer {
 /// [`eager_is_traced`] with other inputs than the sample's.
 pub(super) fn eager_is_traced_with(case: &Case, inputs: Vec<Tensor>) -> Answer {
     let fail = |what: &'static str| move |e: Error| format!("{what}: fails: {e}");
-    let work = Work::new(case, inputs).map_err(fail("eager"))?;
+    let work = Work::new(case, inputs)?;
     let arguments = work.arguments();
     same_when_traced(&arguments, &[], &|x| work.run(x))?;
     let runs = Runs::of(&[], || work.run(&arguments)).map_err(fail("eager"))?;
@@ -188,7 +191,7 @@ pub fn symbolic_is_concrete(case: &Case) -> Answer {
         let what = what.to_string();
         move |e: Error| format!("{what}: fails: {e}")
     };
-    let work = Work::new(case, case.inputs()).map_err(fail("eager"))?;
+    let work = Work::new(case, case.inputs())?;
     let arguments = work.arguments();
     let runs = Runs::of(&[], || work.run(&arguments)).map_err(fail("eager gradient"))?;
     let inputs = work.inputs.len();
