@@ -1,5 +1,7 @@
 //! What the examples share: the digits, and pictures.
 
+#![forbid(unsafe_code)]
+
 pub mod data;
 pub mod plot;
 

@@ -6,6 +6,8 @@
 //!
 //! Users take these through the `tenfold` crate.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod check;
 mod emit;

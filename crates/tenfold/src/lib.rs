@@ -20,6 +20,8 @@
 //! # Ok::<(), tf::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub use tenfold_core::*;
 pub use tenfold_macros::{Module, Structure, function, tf_function};
 
