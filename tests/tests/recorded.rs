@@ -1,7 +1,12 @@
-//! Every recorded call of TensorFlow that Tenfold has a function for: values, gradients and refusals.
+//! Every recorded call of TensorFlow that Tenfold has a function for: values, gradients and refusals, and the same bits
+//! as a graph.
 
-use tenfold_testing::cases::{EXCUSED, check, coverage, excuse, table};
-use tenfold_testing::fixtures::op_cases;
+use std::sync::LazyLock;
+use tenfold as tf;
+use tenfold_testing::cases::{
+    EXCUSED, check, cotangents, coverage, evaluate, excuse, inputs, table, to_array,
+};
+use tenfold_testing::fixtures::{Case, op_cases};
 
 #[test]
 fn recorded_cases_pass() {
@@ -23,6 +28,52 @@ fn recorded_cases_pass() {
     );
     assert!(passed > 0, "the table matches no recorded case");
     assert!(failures.is_empty(), "{} recorded cases fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| op_cases().expect("readable"));
+
+/// The case at `index` with its gradients, as one graph.
+#[tf::function]
+fn traced(index: usize, inputs: &[tf::Tensor], cotangents: &[tf::Tensor]) -> Vec<Option<tf::Tensor>> {
+    let case = &CASES[index];
+    match evaluate(case, table()[case.op.as_str()], inputs, cotangents) {
+        Ok((outputs, gradients)) => outputs.into_iter().map(Some).chain(gradients).collect(),
+        Err(error) => panic!("{}: {error}", case.id),
+    }
+}
+
+/// Functions that cannot be traced, each with the reason.
+const EAGER_ONLY: &[(&str, &str)] =
+    &[("tf.random.Generator", "the row makes a generator and reads its state back")];
+
+#[test]
+fn graphs_give_the_bits_of_eager() {
+    let table = table();
+    let (mut same, mut failures) = (0, Vec::new());
+    for (index, case) in CASES.iter().enumerate() {
+        let Some(call) = table.get(case.op.as_str()) else { continue };
+        let eager_only = EAGER_ONLY.iter().any(|(op, _)| *op == case.op);
+        if case.error.is_some() || excuse(&case.id).is_some() || eager_only {
+            continue;
+        }
+        let (x, dy) = (inputs(case).expect("tensors"), cotangents(case).expect("tensors"));
+        let (outputs, gradients) = evaluate(case, *call, &x, &dy).expect("passes eagerly");
+        let eager = outputs.into_iter().map(Some).chain(gradients).collect::<Vec<_>>();
+        match tf::catch(|| traced(index, &x, &dy)) {
+            Err(error) => failures.push(format!("{}: {error}", case.id)),
+            Ok(graph) => {
+                let bits = |list: &[Option<tf::Tensor>]| {
+                    list.iter().map(|t| t.as_ref().map(|t| to_array(t).expect("values"))).collect::<Vec<_>>()
+                };
+                match bits(&graph) == bits(&eager) {
+                    true => same += 1,
+                    false => failures.push(format!("{}: graph {graph:?}, eager {eager:?}", case.id)),
+                }
+            }
+        }
+    }
+    assert!(same > 0, "no case ran as a graph");
+    assert!(failures.is_empty(), "{} cases differ as graphs:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]

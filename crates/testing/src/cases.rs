@@ -28,7 +28,7 @@ mod run;
 mod windows;
 
 pub use args::Args;
-pub use run::{Outcome, check, to_array, to_tensor};
+pub use run::{Outcome, check, cotangents, evaluate, inputs, to_array, to_tensor};
 
 use crate::fixtures::Case;
 use std::collections::BTreeMap;

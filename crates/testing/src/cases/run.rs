@@ -13,7 +13,10 @@ pub type Outcome = Result<(), String>;
 ///
 /// A crash is one failed case, not the end of the suite.
 pub fn check(case: &Case, call: Call) -> Outcome {
-    let run = || run(case, call);
+    let run = || match &case.error {
+        Some(class) => refused(case, call, class),
+        None => agrees(case, call),
+    };
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without a message");
@@ -21,64 +24,83 @@ pub fn check(case: &Case, call: Call) -> Outcome {
     })
 }
 
-fn run(case: &Case, call: Call) -> Outcome {
-    let inputs = case.inputs.iter().map(|input| to_tensor(&input.tensor)).collect::<Result<Vec<_>, _>>()?;
-    let args = Args { case, inputs };
-    match &case.error {
-        Some(class) => refused(&args, call, class),
-        None => agrees(&args, call),
+/// The inputs of a case as tensors.
+pub fn inputs(case: &Case) -> Result<Vec<Tensor>, String> {
+    case.inputs.iter().map(|input| to_tensor(&input.tensor)).collect()
+}
+
+/// The cotangents of a case as tensors, for the results that have one.
+pub fn cotangents(case: &Case) -> Result<Vec<Tensor>, String> {
+    case.outputs.iter().filter_map(|output| output.cotangent.as_ref()).map(to_tensor).collect()
+}
+
+/// Results and gradients of one call, computed from these inputs: eagerly, or as nodes if a function is being traced.
+/// A gradient is `None` where the results do not depend on the input.
+///
+/// # Errors
+///
+/// If the call is refused, or gives another number of results than were recorded.
+pub fn evaluate(
+    case: &Case,
+    call: Call,
+    inputs: &[Tensor],
+    cotangents: &[Tensor],
+) -> tf::Result<(Vec<Tensor>, Vec<Option<Tensor>>)> {
+    let args = Args { case, inputs: inputs.to_vec() };
+    let tape = tf::GradientTape::persistent();
+    for gradient in &case.grads {
+        tape.watch(args.tensor(&gradient.input));
     }
+    let outputs = tf::catch(|| call(&args))?;
+    if outputs.len() != case.outputs.len() {
+        let text = format!("gives {} results, expected {}", outputs.len(), case.outputs.len());
+        return Err(tf::Error::invalid("recorded", text));
+    }
+    let pairs = outputs.iter().zip(&case.outputs).filter(|(_, recorded)| recorded.cotangent.is_some());
+    let targets: Vec<Tensor> = pairs.map(|(output, _)| output.clone()).collect();
+    let options = tf::GradientOptions::new().output_gradients(cotangents);
+    let gradients = case.grads.iter().map(|recorded| {
+        let gradient = tape.gradient_with(&targets, args.tensor(&recorded.input), &options);
+        match (gradient, &recorded.tensor) {
+            (Ok(gradient), _) => Ok(Some(gradient)),
+            (Err(_), None) => Ok(None),
+            (Err(error), Some(_)) => Err(error.within(format!("the gradient of {}", recorded.input))),
+        }
+    });
+    let gradients = gradients.collect::<tf::Result<_>>()?;
+    Ok((outputs, gradients))
 }
 
 /// TensorFlow raises `class`; the call must fail with the kind of that name, and must not merely crash.
-fn refused(args: &Args<'_>, call: Call, class: &str) -> Outcome {
+fn refused(case: &Case, call: Call, class: &str) -> Outcome {
     let kind = match class {
         "InvalidArgumentError" | "ValueError" | "TypeError" => tf::Kind::InvalidArgument,
         "OutOfRangeError" | "IndexError" => tf::Kind::OutOfRange,
         "UnimplementedError" => tf::Kind::Unimplemented,
         other => return Err(format!("no kind corresponds to {other}")),
     };
-    match tf::catch(|| call(args)) {
+    let args = Args { case, inputs: inputs(case)? };
+    match tf::catch(|| call(&args)) {
         Ok(_) => Err(format!("succeeds, but TensorFlow raises {class}")),
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => Err(format!("fails with {:?}, expected {kind:?}: {error}", error.kind())),
     }
 }
 
-fn agrees(args: &Args<'_>, call: Call) -> Outcome {
-    let case = args.case;
-    let tape = tf::GradientTape::persistent();
-    for gradient in &case.grads {
-        tape.watch(args.tensor(&gradient.input));
-    }
-    let outputs = tf::catch(|| call(args)).map_err(|error| format!("fails: {error}"))?;
-    if outputs.len() != case.outputs.len() {
-        return Err(format!("gives {} results, expected {}", outputs.len(), case.outputs.len()));
-    }
+fn agrees(case: &Case, call: Call) -> Outcome {
+    let run = evaluate(case, call, &inputs(case)?, &cotangents(case)?);
+    let (outputs, gradients) = run.map_err(|error| format!("fails: {error}"))?;
     for (i, (actual, expected)) in outputs.iter().zip(&case.outputs).enumerate() {
         compare::output(case, &to_array(actual)?, &expected.tensor)
             .map_err(|e| format!("result {i}: {e}"))?;
     }
-    let mut targets = Vec::new();
-    let mut cotangents = Vec::new();
-    for (actual, expected) in outputs.iter().zip(&case.outputs) {
-        if let Some(cotangent) = &expected.cotangent {
-            targets.push(actual.clone());
-            cotangents.push(to_tensor(cotangent)?);
-        }
-    }
-    let options = tf::GradientOptions::new().output_gradients(&cotangents);
-    for expected in &case.grads {
+    for (actual, expected) in gradients.iter().zip(&case.grads) {
         let name = &expected.input;
-        let actual = tape.gradient_with(&targets, args.tensor(name), &options);
         match (actual, &expected.tensor) {
-            (Ok(actual), Some(expected)) => compare::gradient(case, &to_array(&actual)?, expected)
+            (Some(actual), Some(expected)) => compare::gradient(case, &to_array(actual)?, expected)
                 .map_err(|e| format!("gradient of {name}: {e}"))?,
-            (Ok(_), None) => {
-                return Err(format!("gradient of {name}: there is one, but TensorFlow has none"));
-            }
-            (Err(error), Some(_)) => return Err(format!("gradient of {name}: {error}")),
-            (Err(_), None) => {}
+            (None, None) => {}
+            _ => return Err(format!("gradient of {name}: there is one, but TensorFlow has none")),
         }
     }
     Ok(())
