@@ -5,7 +5,7 @@
 mod common;
 
 use common::gpu;
-use tenfold_core::optimizers::{Adam, Optimizer};
+use tenfold_core::optimizers::Adam;
 use tenfold_core::{Device, GradientTape, Tensor, Variable, with_device};
 
 /// Losses of `steps` steps of a two-layer network that learns the sign of a product.

@@ -15,7 +15,9 @@ pub static RANGE: OpDef = OpDef {
     effect: Effect::Pure,
     infer: |x| match (x.attrs.shape("shape"), x.attrs.dtype("dtype")) {
         (shape, _) if shape.rank() != 1 => Err(Fault::new(format!("a range is a vector, not {shape}"))),
-        (_, dtype) if !Class::Number.has(dtype) => Err(Fault::new(format!("a range is made of numbers, not {dtype}"))),
+        (_, dtype) if !Class::Number.has(dtype) => {
+            Err(Fault::new(format!("a range is made of numbers, not {dtype}")))
+        }
         (shape, dtype) => x.one(dtype, shape.clone()),
     },
     cpu: Cpu::Kernel(|call| {
@@ -28,7 +30,9 @@ pub static RANGE: OpDef = OpDef {
             DType::F16 | DType::BF16 => with_store!(y.dtype, T => steps(y.cast::<T>(), |i| {
                 T::from_f64((start as f32 + i as f32 * delta as f32) as f64)
             })),
-            _ => with_store!(y.dtype, T => steps(y.cast::<T>(), |i| T::from_f64((start as i64).wrapping_add((i as i64).wrapping_mul(delta as i64)) as f64))),
+            _ => {
+                with_store!(y.dtype, T => steps(y.cast::<T>(), |i| T::from_f64((start as i64).wrapping_add((i as i64).wrapping_mul(delta as i64)) as f64)))
+            }
         }
         Ok(())
     }),
@@ -106,7 +110,8 @@ fn between(start: Scalar, limit: Scalar, delta: Scalar, dtype: DType) -> Result<
 
 #[track_caller]
 fn of(start: f64, delta: f64, shape: Shape, dtype: DType) -> Result<Tensor> {
-    let attrs = Attrs::new().with("start", start).with("delta", delta).with("shape", shape).with("dtype", dtype);
+    let attrs =
+        Attrs::new().with("start", start).with("delta", delta).with("shape", shape).with("dtype", dtype);
     apply1(&RANGE, &[], attrs)
 }
 

@@ -1,7 +1,7 @@
 use super::num_elements::elements;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
-use crate::op::{Attrs, Class, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, floats, ok, sig};
+use crate::op::{Class, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, floats, ok, sig};
 use crate::tensor::{Scalar, Tensor, faces};
 
 /// The sizes of a tensor as a tensor.
