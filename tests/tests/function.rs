@@ -572,3 +572,28 @@ fn a_draw_under_an_outside_tape_is_made_once() {
         assert_eq!(f32s(&tape.gradient(&y, &x)), expected);
     }
 }
+
+/// Gradients through a call are an eager run's to the bit, though the argument is used inside and outside.
+#[test]
+fn gradients_are_added_in_the_order_of_an_eager_run() {
+    fn plain(x: &Tensor) -> Tensor {
+        x * 0.1 + x * 1e7 + x.square() * 0.3 + x * -1e7
+    }
+    #[tf::function]
+    fn traced(x: &Tensor) -> Tensor {
+        plain(x)
+    }
+    let x = tf::constant([0.7, 3.3, 1e-3]);
+    let run = |f: fn(&Tensor) -> Tensor| {
+        let (outer, inner) = (tf::GradientTape::new(), tf::GradientTape::new());
+        outer.watch(&x);
+        inner.watch(&x);
+        let before = &x * 0.013;
+        let y = f(&x);
+        let after = &x * 1234.567;
+        let d = inner.gradient(&(before + y + after), &x);
+        [f32s(&d), f32s(&outer.gradient(&d, &x))].map(|d| d.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(traced), run(plain));
+    assert_eq!(run(traced), run(plain));
+}
