@@ -527,3 +527,75 @@ fn a_function_without_arguments() {
     tf::assert_traces!(f, 1);
     assert_eq!(f::signatures().to_string(), "f() on CPU:0");
 }
+
+/// A training step with an optimizer that keeps state, and random numbers: one graph, the same losses.
+#[test]
+fn a_step_with_state_is_one_graph() {
+    use tf::optimizers::{Adam, Optimizer as _};
+    fn update(model: &Linear, optimizer: &Adam, noise: &tf::random::Generator, x: &Tensor) -> Tensor {
+        let tape = tf::GradientTape::new();
+        let x = x + noise.normal([4]) * 0.1;
+        let loss = (&x * &model.w + &model.b - (&x * 3.0 + 1.0)).square().mean();
+        let variables = model.trainable_variables();
+        optimizer.apply_gradients(tape.gradient(&loss, &variables), &variables);
+        loss
+    }
+    #[tf::function]
+    fn step(model: &Linear, optimizer: &Adam, noise: &tf::random::Generator, x: &Tensor) -> Tensor {
+        update(model, optimizer, noise, x)
+    }
+    let run = |traced: bool| {
+        let (model, optimizer) = (Linear::new(0.0, 0.0), Adam::new(0.1));
+        let noise = tf::random::Generator::from_seed(7i64);
+        let x = tf::constant([1.0, -1.0, 0.5, 2.0]);
+        let step = if traced { step } else { update };
+        (0..40).map(|_| one(&step(&model, &optimizer, &noise, &x))).collect::<Vec<f32>>()
+    };
+    let losses = run(true);
+    assert_eq!(losses, run(false));
+    assert!(losses[39] < 0.1 * losses[0], "{losses:?}");
+    tf::assert_traces!(step, 1);
+}
+
+/// A draw inside a function under an outside tape is made once: forward and backward agree about it.
+#[test]
+fn a_draw_under_an_outside_tape_is_made_once() {
+    #[tf::function]
+    fn f(noise: &tf::random::Generator, x: &Tensor) -> (Tensor, Tensor) {
+        let mask = noise.uniform([3]);
+        ((x * &mask).square(), mask)
+    }
+    let (noise, x) = (tf::random::Generator::from_seed(1i64), tf::constant([1.0, 2.0, 3.0]));
+    for _ in 0..2 {
+        let tape = tf::GradientTape::new();
+        tape.watch(&x);
+        let (y, mask) = f(&noise, &x);
+        let expected: Vec<f32> = f32s(&mask).iter().zip(f32s(&x)).map(|(m, x)| 2.0 * (x * m) * m).collect();
+        assert_eq!(f32s(&tape.gradient(&y, &x)), expected);
+    }
+}
+
+/// Gradients through a call are an eager run's to the bit, though the argument is used inside and outside.
+#[test]
+fn gradients_are_added_in_the_order_of_an_eager_run() {
+    fn plain(x: &Tensor) -> Tensor {
+        x * 0.1 + x * 1e7 + x.square() * 0.3 + x * -1e7
+    }
+    #[tf::function]
+    fn traced(x: &Tensor) -> Tensor {
+        plain(x)
+    }
+    let x = tf::constant([0.7, 3.3, 1e-3]);
+    let run = |f: fn(&Tensor) -> Tensor| {
+        let (outer, inner) = (tf::GradientTape::new(), tf::GradientTape::new());
+        outer.watch(&x);
+        inner.watch(&x);
+        let before = &x * 0.013;
+        let y = f(&x);
+        let after = &x * 1234.567;
+        let d = inner.gradient(&(before + y + after), &x);
+        [f32s(&d), f32s(&outer.gradient(&d, &x))].map(|d| d.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(traced), run(plain));
+    assert_eq!(run(traced), run(plain));
+}

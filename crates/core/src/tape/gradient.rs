@@ -186,6 +186,10 @@ fn cotangents<'a>(
         }
         let dys: Vec<Option<Tensor>> =
             entry.outputs.iter().map(|y| cotangents.get(&y.id()).cloned()).collect();
+        let so_far = match &entry.what {
+            What::Call(..) => so_far(entry, &needs, &cotangents),
+            _ => vec![],
+        };
         let grads = with_origin(entry.at, || match &entry.what {
             What::Op(op, attrs) => match op.grad {
                 Grad::None(reason) => {
@@ -206,16 +210,27 @@ fn cotangents<'a>(
                 }
             },
             What::Custom(_, pullback) => pullback(&dys),
+            What::Call(_, pullback) => pullback(&dys, &so_far),
         })?;
         with_origin(entry.at, || {
-            for ((x, grad), _) in entry.inputs.iter().zip(grads).zip(&needs).filter(|(_, needs)| **needs) {
+            for (i, (x, grad)) in entry.inputs.iter().zip(grads).enumerate().filter(|(i, _)| needs[*i]) {
                 let Some(grad) = grad else { continue };
-                add(&mut cotangents, x.id(), grad)?;
+                match so_far.get(i) {
+                    Some(Some(_)) => drop(cotangents.insert(x.id(), grad)),
+                    _ => add(&mut cotangents, x.id(), grad)?,
+                }
             }
             Ok::<_, Error>(())
         })?;
     }
     Ok((cotangents, breaks))
+}
+
+/// The cotangent that each input of a traced call has before it; of a tensor that is given twice, only once.
+fn so_far(entry: &Entry, needs: &[bool], cotangents: &FxHashMap<usize, Tensor>) -> Vec<Option<Tensor>> {
+    let first = |i: usize| entry.inputs.iter().position(|x| x.id() == entry.inputs[i].id()) == Some(i);
+    let found = |i: usize| cotangents.get(&entry.inputs[i].id()).cloned();
+    (0..needs.len()).map(|i| if needs[i] && first(i) { found(i) } else { None }).collect()
 }
 
 /// A rule must give what is needed: nothing is silently missing.
@@ -313,7 +328,7 @@ fn answer(
         (true, Some((_, entry, reason))) => {
             let op = match &entry.what {
                 What::Op(op, _) => op.name,
-                What::Custom(name, _) => name,
+                What::Custom(name, _) | What::Call(name, _) => name,
             };
             format!("the chain breaks at {op} ({}): {reason}", entry.at)
         }

@@ -27,6 +27,11 @@ use std::rc::Rc;
 /// The backward of something that is not one op: cotangents of the outputs to cotangents of the inputs.
 pub(crate) type Pullback = Rc<dyn Fn(&[Option<Tensor>]) -> crate::Result<Vec<Option<Tensor>>>>;
 
+/// The backward of a traced call: cotangents of the outputs, and what each input has so far, to what each input then has.
+/// It adds to what is there, because the order of additions is part of the result.
+pub(crate) type CallPullback =
+    Rc<dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> crate::Result<Vec<Option<Tensor>>>>;
+
 /// One recorded call.
 pub(crate) struct Entry {
     pub(crate) what: What,
@@ -37,8 +42,10 @@ pub(crate) struct Entry {
 
 pub(crate) enum What {
     Op(&'static OpDef, Attrs),
-    /// A custom gradient, a traced function, a transfer: its name and its pullback.
+    /// A custom gradient, a transfer: its name and its pullback.
     Custom(&'static str, Pullback),
+    /// A traced function.
+    Call(&'static str, CallPullback),
 }
 
 #[derive(Default)]
@@ -268,6 +275,19 @@ pub(crate) fn record_custom(
 ) {
     if is_recording() {
         push(inputs, outputs, at, || What::Custom(name, pullback.clone()));
+    }
+}
+
+/// Tells the tapes of a call of a traced function.
+pub(crate) fn record_call(
+    name: &'static str,
+    inputs: &[&Tensor],
+    outputs: &[Tensor],
+    at: Place,
+    pullback: CallPullback,
+) {
+    if is_recording() {
+        push(inputs, outputs, at, || What::Call(name, pullback.clone()));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::op::Attrs;
 use crate::ops;
-use crate::tape::{self, GradientTape, Pullback};
+use crate::tape::{self, CallPullback, GradientTape};
 use crate::tensor::Tensor;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -91,8 +91,8 @@ pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Pl
     let results: Vec<Tensor> =
         (0..outputs.len()).filter(|i| !reads.contains(i)).map(|i| outputs[i].clone()).collect();
     let (kept, entry) = ((inputs.clone(), outputs.clone()), forward.clone());
-    let pullback: Pullback = Rc::new(move |dys| entry.pull(&kept.0, &kept.1, dys, at));
-    tape::record_custom(program.name, &sources, &results, at, pullback);
+    let pullback: CallPullback = Rc::new(move |dys, so_far| entry.pull(&kept.0, &kept.1, dys, so_far, at));
+    tape::record_call(program.name, &sources, &results, at, pullback);
     outputs.truncate(forward.own);
     Ok(outputs)
 }
@@ -159,29 +159,32 @@ impl Forward {
             backward: Mutex::default(),
         })
     }
-    /// Cotangents of the entry's outputs (the reads left out) to cotangents of its inputs (the reads last).
+    /// Cotangents of the entry's outputs (the reads left out), and what its inputs (the reads last) have so far, to what
+    /// they then have. What they have so far is taken as a cotangent of an output that is the input itself.
     fn pull(
         &self,
         inputs: &[Tensor],
         outputs: &[Tensor],
         dys: &[Option<Tensor>],
+        so_far: &[Option<Tensor>],
         at: Place,
     ) -> Result<Vec<Option<Tensor>>> {
-        let mut all: Vec<Option<Tensor>> = dys.to_vec();
-        for _ in &self.reads {
-            all.insert(self.own, None);
-        }
+        let (before, after) = dys.split_at(self.own);
+        let (arguments, reads) = so_far.split_at(inputs.len());
+        let mut all: Vec<Option<Tensor>> = [before, reads, after, arguments].concat();
         let mask: Vec<bool> = all.iter().map(Option::is_some).collect();
         let backward = match self.backward(mask.clone())? {
             Some(backward) => backward,
             None => {
                 // What this set of cotangents needs was not kept: give zeros to the outputs that have none.
-                let last = mask.iter().rposition(|m| *m).map_or(0, |i| i + 1);
-                let upto = self.levels.iter().copied().find(|n| *n >= last).unwrap_or(mask.len());
-                let full = cotangent_mask(&self.program.graph, self.own, self.reads.len(), upto);
-                for (i, _) in full.iter().enumerate().filter(|(_, m)| **m) {
-                    if all[i].is_none() {
-                        all[i] = Some(ops::try_zeros_like(&outputs[i])?);
+                let last = mask[..outputs.len()].iter().rposition(|m| *m).map_or(0, |i| i + 1);
+                let upto = self.levels.iter().copied().find(|n| *n >= last).unwrap_or(outputs.len());
+                let mut full = cotangent_mask(&self.program.graph, self.own, self.reads.len(), upto);
+                full.resize(mask.len(), false);
+                full.iter_mut().zip(&mask).for_each(|(f, m)| *f |= m);
+                for (i, y) in outputs.iter().enumerate() {
+                    if full[i] && all[i].is_none() {
+                        all[i] = Some(ops::try_zeros_like(y)?);
                     }
                 }
                 self.backward(full)?.ok_or_else(|| Error::internal(self.base.name, "a value was not kept"))?
@@ -247,7 +250,9 @@ fn derive(
         .map(|(v, n)| (n.clone(), graph.meta(*v).clone()))
         .collect();
     let given: Vec<usize> = (0..mask.len()).filter(|i| mask[*i]).collect();
-    arguments.extend(given.iter().map(|i| (format!("d_output_{i}"), graph.meta(outputs[*i]).clone())));
+    // Cotangents of the outputs, then of the inputs themselves.
+    let target = |i: usize| outputs.get(i).copied().unwrap_or_else(|| graph.inputs[i - outputs.len()]);
+    arguments.extend(given.iter().map(|i| (format!("d_output_{i}"), graph.meta(target(*i)).clone())));
     let n = graph.inputs.len();
 
     struct Body {
@@ -273,7 +278,7 @@ fn derive(
         let replayed = replay(base, xs, &mut on_read)?;
         let end = super::node_count();
         let value = |v: &Value| replayed.values[v.node as usize][v.output as usize].clone();
-        let targets: Vec<Tensor> = given.iter().map(|i| value(&outputs[*i])).collect();
+        let targets: Vec<Tensor> = given.iter().map(|i| value(&target(*i))).collect();
         let grads = tape::gradients_or_none(&tape, &targets, dys, &sources)?;
         Ok(Body { values: replayed.values, end, grads })
     };

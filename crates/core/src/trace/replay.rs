@@ -77,8 +77,14 @@ impl Replay<'_> {
             door::assign_variable(&self.variables[slot], of(values, &node.inputs[0]))?;
             return Ok(SmallVec::new());
         }
+        if *node.op == ops::RNG_READ_AND_SKIP {
+            let slot = node.attrs.int("slot") as usize;
+            let stream = door::rng_read_and_skip(&self.variables[slot], node.attrs.shape("elements")[0])?;
+            return Ok(SmallVec::from_elem(stream, 1));
+        }
         let operands: SmallVec<[&Tensor; 4]> = node.inputs.iter().map(|v| of(values, v)).collect();
-        super::name_scope(node.scope, || door::try_apply(node.op, &operands, node.attrs.clone()))
+        let call = || door::try_apply(node.op, &operands, node.attrs.clone());
+        if node.scope.is_empty() { call() } else { super::name_scope(node.scope, call) }
     }
     /// A value with a gradient that the user gave.
     fn custom(

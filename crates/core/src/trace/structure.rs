@@ -5,6 +5,7 @@ use crate::device::Device;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{OrRaise, Result, catch};
+use crate::random::Generator;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -98,6 +99,15 @@ impl Structure for Variable {
         v.variable(self);
     }
     fn rebuild(&self, _: &mut Rebuild<'_>) -> Variable {
+        self.clone()
+    }
+}
+
+impl Structure for Generator {
+    fn visit(&self, v: &mut Visitor) {
+        v.generator(self.state());
+    }
+    fn rebuild(&self, _: &mut Rebuild<'_>) -> Generator {
         self.clone()
     }
 }

@@ -168,6 +168,14 @@ impl Visitor {
         }
         self.leaf(LeafKind::Identity(id), || format!("variable cell #{id}"));
     }
+    /// A generator of random numbers: which one it is enters the key. Its state is always in host memory, so it says
+    /// nothing of the device.
+    pub(crate) fn generator(&mut self, state: &Variable) {
+        self.identity("Generator", state.id());
+        if self.named {
+            self.field("state", |v| v.variables.push((v.path.clone(), state.clone())));
+        }
+    }
     /// A host value: its type and bits enter the key.
     pub fn value(&mut self, type_name: &'static str, bits: u64, text: &dyn Display) {
         self.words.extend([tag(type_name), bits]);
