@@ -52,6 +52,9 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     if n < 1 {
         return Err(Fault::new("there must be at least one partition").numbers(n.to_string()));
     }
+    if n > 1 << 20 {
+        return Err(Fault::new("there may be at most 1048576 partitions").numbers(n.to_string()));
+    }
     if partitions.rank() > data.rank() {
         return Err(Fault::new(what).numbers(format!("rank {} > rank {}", partitions.rank(), data.rank())));
     }

@@ -1,9 +1,9 @@
 use crate::error::Result;
 use crate::tensor::{Tensor, faces};
 
-/// √2, √(2/π) and the factor of the cube, rounded to f32 as TensorFlow rounds them for every dtype.
+/// √2 and the factor of the cube are rounded to f32, as TensorFlow rounds them for every dtype; √(2/π) is not.
 const SQRT_2: f64 = std::f32::consts::SQRT_2 as f64;
-const SQRT_2_BY_PI: f64 = 0.797_884_6_f32 as f64;
+const SQRT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
 const CUBIC: f64 = 0.044_715_f32 as f64;
 
 faces! {

@@ -7,7 +7,7 @@ faces! {
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// assert_eq!(tf::constant([100.0]).log_sigmoid().to_vec::<f32>().unwrap(), [-0.0]);
+    /// assert_eq!(tf::constant([200.0]).log_sigmoid().to_vec::<f32>().unwrap(), [-0.0]);
     /// ```
     pub fn log_sigmoid / try_log_sigmoid(x: &Tensor) =
         super::try_softplus(&super::try_negative(x)?)?.try_negative();

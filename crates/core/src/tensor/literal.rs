@@ -139,12 +139,6 @@ impl<L: Literal> From<L> for Tensor {
     }
 }
 
-impl From<f64> for Tensor {
-    fn from(value: f64) -> Tensor {
-        constant_f64(value)
-    }
-}
-
 impl From<&Tensor> for Tensor {
     fn from(x: &Tensor) -> Tensor {
         x.clone()
