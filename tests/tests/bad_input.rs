@@ -28,7 +28,7 @@ fn sizes_that_overflow_or_exceed_memory_are_errors() {
         ("two rows of many", || {
             let many = tf::zeros([1]).broadcast_to([1 << 20]);
             tf::reshape(&many, [1 << 20, 1])
-                .try_add(&many.broadcast_to([1, 1 << 20]).broadcast_to([1 << 30, 1 << 20]))
+                .try_add(many.broadcast_to([1, 1 << 20]).broadcast_to([1 << 30, 1 << 20]))
         }),
     ];
     for (what, ask) in asks {

@@ -531,7 +531,7 @@ fn a_function_without_arguments() {
 /// A training step with an optimizer that keeps state, and random numbers: one graph, the same losses.
 #[test]
 fn a_step_with_state_is_one_graph() {
-    use tf::optimizers::{Adam, Optimizer as _};
+    use tf::optimizers::Adam;
     fn update(model: &Linear, optimizer: &Adam, noise: &tf::random::Generator, x: &Tensor) -> Tensor {
         let tape = tf::GradientTape::new();
         let x = x + noise.normal([4]) * 0.1;

@@ -17,6 +17,9 @@ fn an_absent_gradient_gives_its_reason() {
 /// Ops whose gradient no difference can check, with the reason.
 const ROUGH: &[(&str, &str)] = &[
     ("betainc", "its samples are marked so for the parameters without gradient"),
+    ("igamma", "the second derivative in its parameter a is refused; recorded gradients check the first"),
+    ("igamma_grad_a", "its derivatives are refused"),
+    ("igammac", "the second derivative in its parameter a is refused; recorded gradients check the first"),
     ("nextafter", "a difference sees the steps between numbers, not the slope"),
     ("polygamma", "its samples are marked so for the order, which has no gradient"),
     ("zeta", "its samples are marked so for the exponent, which has no gradient"),

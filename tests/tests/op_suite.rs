@@ -97,7 +97,7 @@ fn both_faces_of_users_calls_say_the_same_at_the_users_line() {
         faces("a unary method", move || ints().sqrt(), move || ints().try_sqrt()),
         faces("attributes", move || two().broadcast_to([3]), move || two().try_broadcast_to([3])),
         faces("mixed dtypes", move || two() * ints(), move || two().try_multiply(ints())),
-        faces("a product", move || tf::matmul(&two(), &three()), move || tf::try_matmul(&two(), &three())),
+        faces("a product", move || tf::matmul(two(), three()), move || tf::try_matmul(two(), three())),
         faces("a choice", move || tf::select(&ints(), 1.0, 2.0), move || tf::try_select(&ints(), 1.0, 2.0)),
     ];
     for (name, panicking, fallible, at) in calls {

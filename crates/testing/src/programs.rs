@@ -229,7 +229,7 @@ impl Program {
         let Some(x) = self.find(a, |m| m.shape.rank() >= 1) else { return };
         let shape = self.metas[x].shape.clone();
         let (n, rank) = (shape.num_elements(), shape.rank());
-        if c % 2 == 0 {
+        if c.is_multiple_of(2) {
             let columns = 1 + b as usize % 4;
             let to = if n.is_multiple_of(columns) {
                 Shape::from([n / columns, columns])
@@ -252,7 +252,7 @@ impl Program {
     fn resized(&mut self, a: u16, b: u16, c: u16) {
         let Some(x) = self.find(a, |m| m.dtype != DType::Bool) else { return };
         let mut shape = self.metas[x].shape.clone();
-        if c % 2 == 0 {
+        if c.is_multiple_of(2) {
             shape.insert(0, 1 + b as usize % 3);
             self.call(ops::by_name("broadcast_to"), &[x], Attrs::new().with("shape", shape));
         } else {

@@ -26,8 +26,8 @@ fn losses(device: Device, steps: usize) -> Vec<f32> {
         let adam = Adam::new(0.05);
         let step = || {
             let tape = GradientTape::new();
-            let hidden = (x.matmul(&w1.read()) + &b1).tanh();
-            let loss = (hidden.matmul(&w2.read()) - &y).square().mean();
+            let hidden = (x.matmul(w1.read()) + &b1).tanh();
+            let loss = (hidden.matmul(w2.read()) - &y).square().mean();
             let variables = [w1.clone(), w2.clone(), b1.clone()];
             let gradients = tape.gradient(&loss, &variables);
             adam.apply_gradients(gradients, variables);

@@ -1,8 +1,8 @@
 use crate::error::Result;
 use crate::tensor::{Tensor, faces};
 
-/// √2 and the factor of the cube are rounded to f32, as TensorFlow rounds them for every dtype; √(2/π) is not.
-const SQRT_2: f64 = std::f32::consts::SQRT_2 as f64;
+/// The factor of the cube is rounded to f32, as TensorFlow rounds it for every dtype; √2 and √(2/π) are not.
+const SQRT_2: f64 = std::f64::consts::SQRT_2;
 const SQRT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
 const CUBIC: f64 = 0.044_715_f32 as f64;
 

@@ -78,7 +78,8 @@ pub fn within(exact: Exact, slack: f64, got: &Tensor, want: &Tensor) -> Answer {
     let pairs = a.iter().zip(&b).enumerate();
     for (i, (a, b)) in pairs {
         let same = a == b || (a.is_nan() && b.is_nan());
-        if !same && !((a - b).abs() <= relative * b.abs().max(largest * 0.01)) {
+        let near = (a - b).abs() <= relative * b.abs().max(largest * 0.01);
+        if !same && !near {
             return Err(format!("element {i} is {a:?}, not {b:?} (allowed {relative:e} relative)"));
         }
     }

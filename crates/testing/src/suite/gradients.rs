@@ -81,7 +81,8 @@ fn against(
         let Slope { value, error } = slope(moved, values[i])?;
         let off = (analytic[i] - value).abs();
         let allowed = 2e-6 * analytic[i].abs().max(value.abs()).max(1.0) + error;
-        if !(off <= allowed) {
+        let near = off <= allowed;
+        if !near {
             return Ok(Err(format!("element {i} is {:?}, numerically {value:?} ± {error:.1e}", analytic[i])));
         }
     }
