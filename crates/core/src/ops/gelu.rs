@@ -1,8 +1,8 @@
 use crate::error::Result;
 use crate::tensor::{Tensor, faces};
 
-/// The factor of the cube is rounded to f32, as TensorFlow rounds it for every dtype; √2 and √(2/π) are not.
-const SQRT_2: f64 = std::f64::consts::SQRT_2;
+/// 1/√2 and the factor of the cube are rounded to f32, as TensorFlow rounds them for every dtype; √(2/π) is not.
+const HALF_SQRT_2: f64 = std::f32::consts::FRAC_1_SQRT_2 as f64;
 const SQRT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
 const CUBIC: f64 = 0.044_715_f32 as f64;
 
@@ -15,7 +15,7 @@ faces! {
     /// # use tenfold_core as tf;
     /// assert_eq!(tf::constant([0.0]).gelu().to_vec::<f32>().unwrap(), [0.0]);
     /// ```
-    pub fn gelu / try_gelu(x: &Tensor) = times_half(x, |x| super::try_erf(&super::try_divide(x, SQRT_2)?));
+    pub fn gelu / try_gelu(x: &Tensor) = times_half(x, |x| super::try_erf(&super::try_multiply(x, HALF_SQRT_2)?));
     /// [`gelu`] with Φ approximated by a tangent: `x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`.
     ///
     /// Source: `tf.nn.gelu` with `approximate=True`.

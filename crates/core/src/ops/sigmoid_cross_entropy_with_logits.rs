@@ -10,7 +10,7 @@ free_faces! {
     ///
     /// ```
     /// # use tenfold_core as tf;
-    /// let loss = tf::sigmoid_cross_entropy_with_logits(&tf::constant([1.0]), &tf::constant([100.0]));
+    /// let loss = tf::sigmoid_cross_entropy_with_logits(&tf::constant([1.0]), &tf::constant([200.0]));
     /// assert_eq!(loss.to_vec::<f32>().unwrap(), [0.0]);
     /// ```
     pub fn sigmoid_cross_entropy_with_logits / try_sigmoid_cross_entropy_with_logits(
