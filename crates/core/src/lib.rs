@@ -1,6 +1,6 @@
 //! The core of Tenfold: everything that has a tensor in its signature.
 //!
-//! In reading order: [`error`], [`dtype`], [`dim`], [`shape`], [`buffer`] · [`op`] (what an op *is*) · [`graph`] · `tensor`,
+//! In reading order: [`error`], [`dtype`], [`dim`], [`mod@shape`], [`buffer`] · [`op`] (what an op *is*) · [`graph`] · `tensor`,
 //! [`device`] · [`door`] (the heart) · `tape`, `variable` · [`ops`] (the table: one file per op) · `trace` · `cpu`.
 //!
 //! Users take the `tenfold` crate, which re-exports this one under TensorFlow's names.

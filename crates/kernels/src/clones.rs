@@ -1,12 +1,12 @@
 //! One loop, compiled once for every vector unit, and the best copy chosen at run time.
 //!
-//! A crate built for plain x86-64 may use SSE2 only. [`clones!`] compiles the body that it is given
+//! A crate built for plain x86-64 may use SSE2 only. `clones!` compiles the body that it is given
 //! three times: as it is, for AVX2 with FMA, and for AVX-512. The body is written once and Rust never
 //! contracts or reassociates floating point, so the copies differ in speed, not in bits.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A vector unit that [`clones!`] compiles for, in rising order.
+/// A vector unit that `clones!` compiles for, in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// What every processor of the target has; the only level outside x86-64 (NEON is part of AArch64).

@@ -1,7 +1,7 @@
 //! Graphs: nodes in program order, in single assignment form.
 //!
 //! A graph may be symbolic in named dimensions; [`Graph::bind`] makes the concrete one for one set of sizes, by running
-//! the same shape rules again. The spec that every pass must keep is written at [`verify`](self::verify).
+//! the same shape rules again. The spec that every pass must keep is written at [`Graph::verify`].
 
 mod draw;
 mod parse;

@@ -50,7 +50,7 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
 
 faces! {
     /// Sums `x` over the axes along which `shape` was broadcast to reach `x`'s shape: the reverse of
-    /// [`broadcast_to`], and its gradient.
+    /// [`broadcast_to`](super::broadcast_to()), and its gradient.
     ///
     /// Source: the reduction in TensorFlow's gradients of broadcasting ops (`SumGrad`, `BroadcastGradientArgs`).
     ///

@@ -48,7 +48,7 @@ macro_rules! faces {
         pub fn $n($x: impl $crate::AsOperand, $y: impl $crate::AsOperand $(, $a: $ty)*) -> $crate::Tensor {
             $crate::error::OrRaise::or_raise($t($x, $y $(, $a)*))
         }
-        #[doc = concat!("Like [`", stringify!($n), "`], but returns the error.")]
+        #[doc = concat!("Like [`", stringify!($n), "`](fn@", stringify!($n), "), but returns the error.")]
         #[track_caller]
         #[inline]
         pub fn $t($x: impl $crate::AsOperand, $y: impl $crate::AsOperand $(, $a: $ty)*) -> $crate::Result<$crate::Tensor> {
@@ -72,7 +72,7 @@ macro_rules! free_faces {
         pub fn $n($($a: $ty),*) -> $crate::tensor::faces!(@out $($out)?) {
             $crate::error::OrRaise::or_raise($t($($a),*))
         }
-        #[doc = concat!("Like [`", stringify!($n), "`], but returns the error.")]
+        #[doc = concat!("Like [`", stringify!($n), "`](fn@", stringify!($n), "), but returns the error.")]
         #[track_caller]
         pub fn $t($($a: $ty),*) -> $crate::Result<$crate::tensor::faces!(@out $($out)?)> {
             $e

@@ -1,7 +1,7 @@
 //! Elementary functions on `f32` and `f64`, written once, vectorised by the compiler.
 //!
 //! [`Real`] holds them. For `f32` each is `#[inline(always)]`, branch-free and calls no library, so that a
-//! loop over it inside [`clones!`](super::clones::clones) becomes vector code; for `f64` that holds of
+//! loop over it inside `clones!` becomes vector code; for `f64` that holds of
 //! exp, exp2, ln, sigmoid, tanh and the roundings, the others are scalar calls into the `libm` crate. Either way a
 //! function has one definition made of IEEE operations alone: **an element gets the same bits whether it
 //! is computed alone, in the AVX2 clone, in the AVX-512 clone or in the portable one** (where `mul_add` is
