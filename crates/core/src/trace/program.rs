@@ -5,7 +5,7 @@ use super::differentiate::{Derivatives, call_recorded};
 use super::replay::replay;
 use crate::device::{Device, Executable};
 use crate::error::{Error, Place, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, passes};
 use crate::tape;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -52,7 +52,11 @@ impl Program {
         if let Some(ready) = self.executable.get() {
             return Ok(ready);
         }
-        let made = self.device.backend().compile(&self.graph)?;
+        // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
+        let made = match self.graph.is_concrete() {
+            true => self.device.backend().compile(&passes::optimise(&self.graph)?)?,
+            false => self.device.backend().compile(&self.graph)?,
+        };
         Ok(self.executable.get_or_init(|| made))
     }
     /// All inputs: the arguments and the captures. Without captures nothing is copied.
