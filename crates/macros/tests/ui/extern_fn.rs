@@ -1,0 +1,8 @@
+use tenfold_macros::function;
+
+struct Tensor;
+
+#[function]
+extern "C" fn f(_: &Tensor) {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use tenfold_macros::function;
+
+struct Tensor;
+
+#[function]
+fn f(_: &Tensor) -> impl Clone {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use tenfold_macros::function;
+
+struct Tensor;
+
+#[function]
+struct Model;
+
+fn main() {}
