@@ -1,11 +1,11 @@
 //! The options of `#[function(..)]`.
 
-use crate::errors::Errors;
-use proc_macro2::{Span, TokenStream};
+use crate::errors::{self, Errors};
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, LitBool, LitInt, Path, Result, Token, bracketed};
+use syn::{Error, Ident, Lit, LitBool, LitInt, Path, Result, Token, bracketed};
 
 /// The options, as written.
 #[derive(Default)]
@@ -68,7 +68,7 @@ fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors
     let key = input.call(Ident::parse_any)?;
     let name = key.to_string();
     if seen.contains(&name) {
-        errors.at(key.span(), format!("`{name}` is given twice"));
+        errors.at(key.span(), errors::OPTION_TWICE.with(&[&name]));
     }
     seen.push(name.clone());
     match name.as_str() {
@@ -85,10 +85,11 @@ fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors
         }
         "max_traces" => {
             input.parse::<Token![=]>()?;
-            let n: LitInt = input.parse()?;
-            match n.base10_parse::<usize>()? {
-                0 => errors.at(n.span(), "a function needs at least one trace: `max_traces` counts from 1"),
-                n => options.max_traces = Some(n),
+            let n: Lit = input.parse().map_err(|e| Error::new(e.span(), errors::NO_TRACES))?;
+            let number = if let Lit::Int(n) = &n { n.base10_parse::<usize>().ok() } else { None };
+            match number {
+                None | Some(0) => errors.at(n.span(), errors::NO_TRACES),
+                n => options.max_traces = n,
             }
         }
         "relax_shapes" => options.relax_shapes = flag(input)?,
@@ -100,7 +101,7 @@ fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors
             options.root = Some(input.call(Path::parse_mod_style)?);
         }
         _ => {
-            errors.at(key.span(), format!("there is no option `{name}`; there are: {KNOWN}"));
+            errors.at(key.span(), errors::NO_OPTION.with(&[&name, &KNOWN]));
             // What belongs to it is skipped, so that the options after it are read.
             while !input.is_empty() && !input.peek(Token![,]) {
                 input.parse::<proc_macro2::TokenTree>()?;
@@ -116,7 +117,8 @@ fn flag(input: ParseStream) -> Result<bool> {
         return Ok(true);
     }
     input.parse::<Token![=]>()?;
-    Ok(input.parse::<LitBool>()?.value)
+    let value = input.parse::<LitBool>().map_err(|e| Error::new(e.span(), errors::NOT_A_FLAG))?;
+    Ok(value.value)
 }
 
 /// `x: [batch, 3]`, `x: f32[batch, _]`, `pair.0: [n]`.
@@ -139,7 +141,7 @@ fn spec(input: ParseStream, errors: &mut Errors) -> Result<Spec> {
     if let Some(dtype) = &dtype
         && !DTYPES.contains(&dtype.to_string().as_str())
     {
-        errors.at(dtype.span(), format!("there is no dtype `{dtype}`; there are: {}", DTYPES.join(", ")));
+        errors.at(dtype.span(), errors::NO_DTYPE.with(&[dtype, &DTYPES.join(", ")]));
     }
     let list;
     bracketed!(list in input);
@@ -153,14 +155,9 @@ fn dim(input: ParseStream) -> Result<Dim> {
         return Ok(Dim::Any);
     }
     if input.peek(LitInt) {
-        return Ok(Dim::Fixed(input.parse::<LitInt>()?.base10_parse()?));
+        let number = input.parse::<LitInt>()?;
+        let size = number.base10_parse().map_err(|_| Error::new(number.span(), errors::DIMENSION))?;
+        return Ok(Dim::Fixed(size));
     }
-    match input.parse::<Ident>() {
-        Ok(name) => Ok(Dim::Named(name)),
-        Err(_) => Err(Error::new(here(input), "a dimension is a number, a name, or `_`")),
-    }
-}
-
-fn here(input: ParseStream) -> Span {
-    input.span()
+    input.parse::<Ident>().map(Dim::Named).map_err(|e| Error::new(e.span(), errors::DIMENSION))
 }

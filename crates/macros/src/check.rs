@@ -1,7 +1,7 @@
 //! What `#[function]` cannot honour, each at the user's own tokens. One test under `tests/ui` for each.
 
 use crate::args::Options;
-use crate::errors::Errors;
+use crate::errors::{self, Errors, Rejection};
 use crate::parse::Function;
 use syn::visit::Visit;
 use syn::{FnArg, ReceiverKind, ReturnType, Safety, TypeImplTrait, TypeReference};
@@ -17,19 +17,16 @@ pub fn function(function: &Function, options: &Options, errors: &mut Errors) {
 fn qualifiers(function: &Function, errors: &mut Errors) {
     let sig = &function.item.sig;
     if let Some(token) = &sig.asyncness {
-        errors.on(token, "a traced function cannot be async: a graph has nothing to wait for");
+        errors.on(token, errors::ASYNC);
     }
     if let Some(token) = &sig.constness {
-        errors.on(token, "a traced function cannot be const: its cache lives at run time");
+        errors.on(token, errors::CONST);
     }
     if let Safety::Unsafe(token) = &sig.safety {
-        errors.on(
-            token,
-            "a traced function cannot be unsafe: its body runs when a trace is made, not at each call",
-        );
+        errors.on(token, errors::UNSAFE);
     }
     if let Some(abi) = &sig.abi {
-        errors.on(abi, "a traced function cannot be extern: it is called through its cache, by Rust");
+        errors.on(abi, errors::EXTERN);
     }
 }
 
@@ -37,33 +34,20 @@ fn arguments(function: &Function, errors: &mut Errors) {
     for input in &function.item.sig.inputs {
         match input {
             FnArg::Receiver(receiver) => match &receiver.kind {
-                ReceiverKind::Reference(_, _, Some(token)) => errors.on(token, MUTABLE),
-                ReceiverKind::Typed(_, ty) => errors.on(ty, "take `&self` or `self` in a traced function"),
+                ReceiverKind::Reference(_, _, Some(token)) => errors.on(token, errors::MUTABLE),
+                ReceiverKind::Typed(_, ty) => errors.on(ty, errors::RECEIVER),
                 _ => {}
             },
             FnArg::Typed(typed) => {
-                Find {
-                    errors,
-                    references: None,
-                    impls: "name the type: a type parameter `T` instead of `impl ..`",
-                }
-                .visit_type(&typed.ty);
+                Find { errors, references: None, impls: errors::IMPL_ARGUMENT }.visit_type(&typed.ty);
             }
         }
     }
 }
 
-const MUTABLE: &str = "a traced function cannot change its arguments: the change would happen when a trace is made, not at \
-                       each call. Return the new value, or keep it in a `tf::Variable`";
-
 fn output(function: &Function, errors: &mut Errors) {
     if let ReturnType::Type(_, ty) = &function.item.sig.output {
-        Find {
-            errors,
-            references: Some("return an owned value: a graph makes its results anew"),
-            impls: "name the type of the result: it is kept with the trace",
-        }
-        .visit_type(ty);
+        Find { errors, references: Some(errors::BORROWED), impls: errors::IMPL_RESULT }.visit_type(ty);
     }
 }
 
@@ -71,15 +55,15 @@ fn output(function: &Function, errors: &mut Errors) {
 struct Find<'a> {
     errors: &'a mut Errors,
     /// Why references are wrong here; else only mutable ones are.
-    references: Option<&'static str>,
-    impls: &'static str,
+    references: Option<Rejection>,
+    impls: Rejection,
 }
 
 impl<'ast> Visit<'ast> for Find<'_> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
         let fixed = reference.lifetime.as_ref().is_some_and(|l| l.ident == "static");
         match (self.references, &reference.mutability) {
-            (_, Some(token)) => self.errors.on(token, MUTABLE),
+            (_, Some(token)) => self.errors.on(token, errors::MUTABLE),
             (Some(text), None) if !fixed => self.errors.on(reference, text),
             _ => {}
         }
@@ -96,11 +80,11 @@ fn signature(function: &Function, options: &Options, errors: &mut Errors) {
     let names: Vec<String> = function.arguments.iter().map(|a| a.name.to_string()).collect();
     for (i, spec) in options.signature.iter().enumerate() {
         if !names.contains(&spec.argument.to_string()) {
-            let text = format!("there is no argument `{}`; there are: {}", spec.argument, names.join(", "));
+            let text = errors::NO_ARGUMENT.with(&[&spec.argument, &names.join(", ")]);
             errors.at(spec.argument.span(), text);
         }
         if options.signature[..i].iter().any(|other| other.path == spec.path) {
-            errors.at(spec.argument.span(), format!("`{}` has a signature already", spec.path));
+            errors.at(spec.argument.span(), errors::SIGNED_TWICE.with(&[&spec.path]));
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Errors are collected, so that the user sees all of them at once.
+//! Errors are collected, so that the user sees all of them at once; and everything that the macros refuse, in one list.
 
 use proc_macro2::Span;
+use std::fmt::{Display, Formatter};
 use syn::Error;
 
 /// What is wrong with an item, in the order found.
@@ -11,11 +12,11 @@ impl Errors {
     pub fn push(&mut self, error: Error) {
         self.0.push(error);
     }
-    pub fn at(&mut self, span: Span, text: impl std::fmt::Display) {
+    pub fn at(&mut self, span: Span, text: impl Display) {
         self.push(Error::new(span, text));
     }
     /// An error over all tokens of something.
-    pub fn on(&mut self, tokens: &impl quote::ToTokens, text: impl std::fmt::Display) {
+    pub fn on(&mut self, tokens: &impl quote::ToTokens, text: impl Display) {
         self.push(Error::new_spanned(tokens, text));
     }
     pub fn is_empty(&self) -> bool {
@@ -24,4 +25,64 @@ impl Errors {
     pub fn into_iter(self) -> impl Iterator<Item = Error> {
         self.0.into_iter()
     }
+}
+
+/// Something that a macro refuses: why, and what to do instead.
+#[derive(Clone, Copy)]
+pub struct Rejection {
+    /// The file under `tests/ui` that shows it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the test that walks the list"))]
+    pub file: &'static str,
+    /// `{}` stands for what the user wrote.
+    pub text: &'static str,
+}
+
+impl Rejection {
+    /// The text with these in it, in order.
+    pub fn with(&self, parts: &[&dyn Display]) -> String {
+        parts.iter().fold(self.text.to_string(), |text, part| text.replacen("{}", &part.to_string(), 1))
+    }
+}
+
+impl Display for Rejection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+macro_rules! rejections {
+    ($($name:ident, $file:literal: $text:literal;)*) => {
+        $(pub const $name: Rejection = Rejection { file: $file, text: $text };)*
+        /// All of them.
+        #[cfg(test)]
+        pub const ALL: &[Rejection] = &[$($name),*];
+    };
+}
+
+rejections! {
+    NOT_A_FUNCTION, "not_a_function": "`#[function]` goes on a function with a body: {}";
+    ASYNC, "async_fn": "a traced function cannot be async: a graph has nothing to wait for. Await outside of it, and trace \
+        the part that computes";
+    CONST, "const_fn": "a traced function cannot be const: its cache lives at run time. Take the `const` away";
+    UNSAFE, "unsafe_fn": "a traced function cannot be unsafe: its body runs when a trace is made, not at each call. Make it \
+        safe, with a block around what is unsafe in it";
+    EXTERN, "extern_fn": "a traced function cannot be extern: it is called through its cache, by Rust. Let an extern \
+        function call it";
+    MUTABLE, "mutable_argument": "a traced function cannot change its arguments: the change would happen when a trace is made, \
+        not at each call. Return the new value, or keep it in a `tf::Variable`";
+    RECEIVER, "boxed_self": "a traced method takes `&self` or `self`: its trace is made with another `self` in its place";
+    IMPL_ARGUMENT, "impl_argument": "name the type: a type parameter `T` instead of `impl ..`";
+    IMPL_RESULT, "impl_result": "name the type of the result: it is kept with the trace";
+    BORROWED, "borrowed_result": "return an owned value: a graph makes its results anew";
+    NO_ARGUMENT, "signature_of_nothing": "there is no argument `{}`; there are: {}";
+    SIGNED_TWICE, "signature_twice": "`{}` has a signature already: say all of its dimensions once";
+    NO_OPTION, "unknown_option": "there is no option `{}`; there are: {}";
+    OPTION_TWICE, "option_twice": "`{}` is given twice: keep one";
+    NO_TRACES, "no_traces": "`max_traces` is a number from 1: a function needs at least one trace";
+    NOT_A_FLAG, "not_a_flag": "an option that is on or off takes `true` or `false`, or stands alone for `true`";
+    NO_DTYPE, "signature_dtype": "there is no dtype `{}`; there are: {}";
+    DIMENSION, "signature_dimension": "a dimension is a number, a name, or `_` for one that is not known";
+    UNION, "union_module": "a union cannot be a module: which of its fields holds is not known. Make it a struct or an enum";
+    ON_TYPE, "module_attribute": "on a type, `#[module(..)]` knows: crate = ::path";
+    ON_FIELD, "field_attribute": "on a field, `#[module(..)]` knows: skip";
 }

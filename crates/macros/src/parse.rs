@@ -1,11 +1,12 @@
 //! A small model of the items: what the checks and the emitted code need to know of them.
 
-use crate::errors::Errors;
-use proc_macro2::{Span, TokenStream};
+use crate::errors::{self, Errors, Rejection};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::meta::ParseNestedMeta;
 use syn::{
-    Data, DeriveInput, Fields, FnArg, GenericArgument, Generics, Ident, ItemFn, Member, Pat, Path,
-    PathArguments, ReceiverKind, Result, ReturnType, Type,
+    Data, DeriveInput, Error, Fields, FnArg, GenericArgument, Generics, Ident, ItemFn, Member, Pat, Path,
+    PathArguments, ReceiverKind, Result, ReturnType, Token, Type,
 };
 
 /// A function under `#[function]`.
@@ -40,7 +41,8 @@ pub enum Form {
 }
 
 pub fn function(item: TokenStream) -> Result<Function> {
-    let item: ItemFn = syn::parse2(item)?;
+    let item: ItemFn =
+        syn::parse2(item).map_err(|e| Error::new(e.span(), errors::NOT_A_FUNCTION.with(&[&e])))?;
     let arguments = item.sig.inputs.iter().enumerate().map(|(i, input)| argument(i, input)).collect();
     let output = match &item.sig.output {
         ReturnType::Default => None,
@@ -117,8 +119,7 @@ pub fn structure(item: TokenStream, errors: &mut Errors) -> Result<Structure> {
                 root = Some(meta.value()?.call(Path::parse_mod_style)?);
                 return Ok(());
             }
-            errors.on(&meta.path, "on a type, `#[module(..)]` knows: crate = ::path");
-            Ok(())
+            unknown(&meta, errors, errors::ON_TYPE)
         })?;
     }
     let variants = match &item.data {
@@ -130,11 +131,19 @@ pub fn structure(item: TokenStream, errors: &mut Errors) -> Result<Structure> {
             e.variants.iter().map(variant).collect::<Result<_>>()?
         }
         Data::Union(u) => {
-            let text = "a union cannot be a module: which of its fields holds is not known";
-            return Err(syn::Error::new_spanned(u.union_token.to_token_stream(), text));
+            return Err(Error::new_spanned(u.union_token.to_token_stream(), errors::UNION));
         }
     };
     Ok(Structure { name: item.ident, generics: item.generics, variants, root })
+}
+
+/// Refuses an option of `#[module(..)]`, and passes over its value, so that what comes after is read.
+fn unknown(meta: &ParseNestedMeta<'_>, errors: &mut Errors, why: Rejection) -> Result<()> {
+    errors.on(&meta.path, why);
+    while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
+        meta.input.parse::<TokenTree>()?;
+    }
+    Ok(())
 }
 
 fn fields(fields: &Fields, errors: &mut Errors) -> Result<Vec<Field>> {
@@ -143,11 +152,11 @@ fn fields(fields: &Fields, errors: &mut Errors) -> Result<Vec<Field>> {
         let mut skip = false;
         for attribute in field.attrs.iter().filter(|a| a.path().is_ident("module")) {
             attribute.parse_nested_meta(|meta| {
-                match meta.path.is_ident("skip") {
-                    true => skip = true,
-                    false => errors.on(&meta.path, "on a field, `#[module(..)]` knows: skip"),
+                if meta.path.is_ident("skip") && (meta.input.is_empty() || meta.input.peek(Token![,])) {
+                    skip = true;
+                    return Ok(());
                 }
-                Ok(())
+                unknown(&meta, errors, errors::ON_FIELD)
             })?;
         }
         list.push(Field { member, skip });

@@ -124,3 +124,26 @@ fn errors_keep_the_item_and_come_all_at_once() {
     let text = crate::expand_function(tokens(""), tokens("struct NotAFunction;")).to_string();
     assert!(text.starts_with("struct NotAFunction") && text.contains("compile_error"), "{text}");
 }
+
+/// Everything that is refused has a file under `tests/ui` whose text says so, and every file there shows something on the
+/// list; the others say why they are there.
+#[test]
+fn every_rejection_has_a_ui_test() {
+    let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    for rejection in crate::errors::ALL {
+        let path = ui.join(rejection.file).with_extension("stderr");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        for part in rejection.text.split("{}") {
+            assert!(text.contains(part), "{} does not say: {part}", path.display());
+        }
+    }
+    // `self` is an argument too; more than one error; what the compiler says where the macro cannot know; no body.
+    let others = ["mutable_self", "several_at_once", "trait_method", "without_a_body"];
+    for entry in std::fs::read_dir(&ui).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let known = others.contains(&name) || crate::errors::ALL.iter().any(|r| r.file == name);
+        assert!(known, "tests/ui/{name}: the list of rejections does not name it");
+        assert!(path.with_extension("stderr").exists(), "tests/ui/{name} has no text");
+    }
+}

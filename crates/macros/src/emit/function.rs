@@ -33,7 +33,14 @@ pub fn function(function: &Function, options: &Options) -> TokenStream {
             let vis = &function.item.vis;
             let handle = format_ident!("{name}_function");
             let doc = format!(" The traces of `{name}`: their number, their graphs, why they were made.");
+            // In `impl Trait for Type` nothing may be added, and the compiler names what was: this first.
+            let advice = format_ident!(
+                "{name}_IS_TRACED_AND_MUST_STAND_IN_AN_INHERENT_IMPL_WHERE_THE_TRAIT_METHOD_CAN_CALL_IT"
+            );
             quote! {
+                #[doc(hidden)]
+                #[allow(dead_code, non_upper_case_globals)]
+                const #advice: () = ();
                 #entry
                 #[doc(hidden)]
                 #body

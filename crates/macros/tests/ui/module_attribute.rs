@@ -1,9 +1,8 @@
 use tenfold_macros::Module;
 
 #[derive(Module)]
-#[module(name = "x")]
+#[module(name = "x", rename(all))]
 struct Layer {
-    #[module(ignore)]
     _calls: usize,
 }
 
