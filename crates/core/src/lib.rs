@@ -7,6 +7,7 @@
 
 pub mod buffer;
 mod cpu;
+pub mod debugging;
 pub mod device;
 pub mod dim;
 pub mod door;

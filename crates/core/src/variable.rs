@@ -153,7 +153,7 @@ impl Variable {
     #[track_caller]
     pub fn try_assign_add(&self, value: impl AsOperand) -> Result<()> {
         let value = self.operand(value)?;
-        crate::door::assign_variable(self, &crate::tape::stop_recording(|| self.read().try_add(&value))?)
+        self.update(|old| old.try_add(&value))
     }
     /// Subtracts from the value.
     ///
@@ -168,7 +168,12 @@ impl Variable {
     #[track_caller]
     pub fn try_assign_sub(&self, value: impl AsOperand) -> Result<()> {
         let value = self.operand(value)?;
-        crate::door::assign_variable(self, &crate::tape::stop_recording(|| self.read().try_subtract(&value))?)
+        self.update(|old| old.try_subtract(&value))
+    }
+    /// The new value from the old one, read without a tape; then written.
+    #[track_caller]
+    fn update(&self, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
+        crate::door::assign_variable(self, &crate::tape::stop_recording(|| f(&self.read()))?)
     }
     #[track_caller]
     fn operand(&self, value: impl AsOperand) -> Result<Tensor> {
@@ -189,6 +194,72 @@ impl Variable {
             }
         })
     }
+}
+
+/// The scatter updates: rows or elements of the value replaced or changed, with their twins.
+macro_rules! scatters {
+    ($($(#[$doc:meta])* $rows:ident / $try_rows:ident, $nd:ident / $try_nd:ident = $op:ident;)*) => {
+        impl Variable { $(
+            $(#[$doc])*
+            ///
+            /// `indices` (i32 or i64) name positions on the first axis, `updates` has the shape of `indices` and then that
+            /// of a row. An index outside the axis is an error, and nothing is written.
+            ///
+            /// # Panics
+            ///
+            /// If dtypes, shapes or indices do not fit; the twin has `try_` before its name.
+            #[track_caller]
+            pub fn $rows(&self, indices: &Tensor, updates: &Tensor) {
+                self.$try_rows(indices, updates).or_raise();
+            }
+            #[doc = concat!("Like [`Variable::", stringify!($rows), "`], but returns the error.")]
+            #[track_caller]
+            pub fn $try_rows(&self, indices: &Tensor, updates: &Tensor) -> Result<()> {
+                self.$try_nd(&indices.try_expand_dims(-1)?, updates)
+            }
+            #[doc = concat!("Like [`Variable::", stringify!($rows), "`], with whole positions: the last axis of `indices` \
+                             names one position on each of the first axes.")]
+            #[track_caller]
+            pub fn $nd(&self, indices: &Tensor, updates: &Tensor) {
+                self.$try_nd(indices, updates).or_raise();
+            }
+            #[doc = concat!("Like [`Variable::", stringify!($nd), "`], but returns the error.")]
+            #[track_caller]
+            pub fn $try_nd(&self, indices: &Tensor, updates: &Tensor) -> Result<()> {
+                self.update(|old| old.$op(indices, updates))
+            }
+        )* }
+    };
+}
+
+scatters! {
+    /// Replaces rows; of two updates of one row the later stays.
+    ///
+    /// Source: `tf.Variable.scatter_update`.
+    ///
+    /// ```
+    /// # use tenfold_core as tf;
+    /// let v = tf::Variable::new(tf::constant([1.0, 2.0, 3.0]));
+    /// v.scatter_update(&tf::constant([2, 0]), &tf::constant([30.0, 10.0]));
+    /// assert_eq!(v.read().to_vec::<f32>().unwrap(), [10.0, 2.0, 30.0]);
+    /// ```
+    scatter_update / try_scatter_update, scatter_nd_update / try_scatter_nd_update = try_tensor_scatter_nd_update;
+    /// Adds to rows, as often as they are named.
+    ///
+    /// Source: `tf.Variable.scatter_add`.
+    scatter_add / try_scatter_add, scatter_nd_add / try_scatter_nd_add = try_tensor_scatter_nd_add;
+    /// Subtracts from rows, as often as they are named.
+    ///
+    /// Source: `tf.Variable.scatter_sub`.
+    scatter_sub / try_scatter_sub, scatter_nd_sub / try_scatter_nd_sub = try_tensor_scatter_nd_sub;
+    /// The larger of the old elements and the updates.
+    ///
+    /// Source: `tf.Variable.scatter_max`.
+    scatter_max / try_scatter_max, scatter_nd_max / try_scatter_nd_max = try_tensor_scatter_nd_max;
+    /// The smaller of the old elements and the updates.
+    ///
+    /// Source: `tf.Variable.scatter_min`.
+    scatter_min / try_scatter_min, scatter_nd_min / try_scatter_nd_min = try_tensor_scatter_nd_min;
 }
 
 impl fmt::Debug for Variable {

@@ -211,6 +211,9 @@ impl Backend for GpuBackend {
             let buffer = state.upload(value.meta(), value.storage()?.bytes())?;
             return Ok(SmallVec::from_elem(state.tensor(outs[0].clone(), buffer)?, 1));
         }
+        if matches!(op.gpu, op::Gpu::Engine) {
+            return host(op, inputs, attrs, outs);
+        }
         let metas: SmallVec<[&Meta; 4]> = inputs.iter().map(|x| x.meta()).collect();
         let program = state.program(op, attrs, &metas, outs)?;
         let results: SmallVec<[Buffer; 1]> =
@@ -249,4 +252,10 @@ impl Backend for GpuBackend {
     fn synchronize(&self) -> Result<()> {
         self.0.gpu.wait().map_err(|error| error_of(error, "synchronize"))
     }
+}
+
+/// Does on the host what has no result: a print, an assertion.
+pub(crate) fn host(op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outs: &Metas) -> Result<Outputs> {
+    let here: Vec<Tensor> = inputs.iter().map(|x| x.to(Device::cpu())).collect::<Result<_>>()?;
+    Device::cpu().backend().run(op, &here.iter().collect::<Vec<_>>(), attrs, outs)
 }

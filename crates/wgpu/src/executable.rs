@@ -4,7 +4,7 @@
 //! of one shape stays open as long as nobody outside needs its results; operands of a group always exist before it, so
 //! open groups never depend on each other and may be closed in any order.
 
-use crate::backend::{State, error_of, refusal_of};
+use crate::backend::{State, error_of, host, refusal_of};
 use crate::kernels::elementwise::{self, Group, Input, Source};
 use crate::lower::{Call, shares_memory, sizes};
 use crate::memory::Buffer;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tenfold_core::device::Executable;
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
-use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
+use tenfold_core::{Error, Meta, Place as Line, Result, Tensor, Variable, ops, random};
 
 /// Steps of one fused kernel.
 const STEPS: usize = 48;
@@ -35,6 +35,8 @@ enum Task {
     Stream(usize, usize, usize),
     /// The first value's memory is the second's.
     Alias(usize, usize),
+    /// What the host does with values that are read back: a print, an assertion. It waits for the device.
+    Host { node: Node, inputs: Vec<usize> },
     Run {
         op: &'static OpDef,
         at: Line,
@@ -89,6 +91,7 @@ fn last_uses(tasks: &[Task], values: usize, outputs: &[usize]) -> Vec<Vec<usize>
                 last[*from] = Some(i);
                 last[*to] = Some(i);
             }
+            Task::Host { inputs, .. } => inputs.iter().for_each(|v| last[*v] = Some(i)),
             Task::Run { inputs, outputs, .. } => {
                 inputs.iter().chain(outputs).for_each(|v| last[*v] = Some(i));
             }
@@ -208,10 +211,7 @@ impl<'g> Planner<'g> {
             shares_memory(node.op, from, to).map_err(|refusal| refusal_of(refusal, node.op))?;
             Task::Alias(inputs[0], first)
         } else if matches!(node.op.gpu, op::Gpu::Engine) {
-            let text = "it does not run in graphs on the GPU yet";
-            return Err(
-                Error::new(Kind::Unimplemented, node.op.name, text).with_hint("run this function on the CPU")
-            );
+            Task::Host { node: node.clone(), inputs }
         } else {
             let metas: Vec<&Meta> = inputs.iter().map(|v| &self.metas[*v]).collect();
             let program = self.state.program(node.op, &node.attrs, &metas, &node.outputs)?;
@@ -370,6 +370,16 @@ impl Executable for GpuExecutable {
                     values[*to] = Some(self.state.upload(stream.meta(), stream.storage()?.bytes())?);
                 }
                 Task::Alias(from, to) => values[*to] = values[*from].clone(),
+                Task::Host { node, inputs } => {
+                    let operands: Vec<Tensor> = inputs
+                        .iter()
+                        .map(|v| {
+                            self.state.tensor(self.metas[*v].clone(), values[*v].clone().ok_or_else(missing)?)
+                        })
+                        .collect::<Result<_>>()?;
+                    host(node.op, &operands.iter().collect::<Vec<_>>(), &node.attrs, &node.outputs)
+                        .map_err(|error| error.at(node.at))?;
+                }
                 Task::Run { op, at, program, inputs, outputs, .. } => {
                     let results: Vec<Buffer> = outputs
                         .iter()

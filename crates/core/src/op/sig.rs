@@ -99,19 +99,22 @@ impl AttrKind {
     }
 }
 
-/// The signature of an op. With `variadic` the last input may be given any number of times (at least once).
+/// The signature of an op. With `variadic` the last input may be given any number of times (at least once, or not at all
+/// if it is `optional`).
 #[derive(Clone, Copy, Debug)]
 pub struct Sig {
     /// The inputs in order.
     pub inputs: &'static [Input],
     /// Whether the last input repeats.
     pub variadic: bool,
+    /// Whether the repeated input may be missing.
+    pub optional: bool,
     /// Attributes in order, all required.
     pub attrs: &'static [(&'static str, AttrKind)],
 }
 
 /// A signature in one line: `sig!(x: T number, y: T number; axis: Ints, keepdims: Bool)`; `_` for no dtype group;
-/// a list is `sig!(values: T any ..; axis: Int)`.
+/// a list is `sig!(values: T any ..; axis: Int)`, one that may be empty `sig!(values: T any ..0; axis: Int)`.
 macro_rules! sig {
     (@class any) => { $crate::op::Class::Any };
     (@class number) => { $crate::op::Class::Number };
@@ -124,12 +127,18 @@ macro_rules! sig {
     (@group _) => { '_' };
     (@group $g:ident) => { stringify!($g).as_bytes()[0] as char };
     (@variadic) => { false };
-    (@variadic ..) => { true };
+    (@variadic $_:tt) => { true };
+    (@optional) => { false };
+    (@optional one) => { false };
+    (@optional none) => { true };
     ($($name:ident: $g:tt $class:ident),* $(; $($attr:ident: $kind:ident),*)?) => {
         sig!(@make [$(($name, $g, $class))*] [$($(($attr, $kind))*)?] )
     };
     ($($name:ident: $g:tt $class:ident),* .. $(; $($attr:ident: $kind:ident),*)?) => {
-        sig!(@make [$(($name, $g, $class))*] [$($(($attr, $kind))*)?] ..)
+        sig!(@make [$(($name, $g, $class))*] [$($(($attr, $kind))*)?] one)
+    };
+    ($($name:ident: $g:tt $class:ident),* ..0 $(; $($attr:ident: $kind:ident),*)?) => {
+        sig!(@make [$(($name, $g, $class))*] [$($(($attr, $kind))*)?] none)
     };
     (@make [$(($name:ident, $g:tt, $class:ident))*] [$(($attr:ident, $kind:ident))*] $($v:tt)?) => {
         $crate::op::Sig {
@@ -139,6 +148,7 @@ macro_rules! sig {
                 class: sig!(@class $class),
             }),*],
             variadic: sig!(@variadic $($v)?),
+            optional: sig!(@optional $($v)?),
             attrs: &[$((stringify!($attr), $crate::op::AttrKind::$kind)),*],
         }
     };
@@ -166,13 +176,14 @@ impl Sig {
     /// Arity, dtype classes and groups, attribute names and kinds.
     #[inline]
     pub(crate) fn check(&self, metas: &[&Meta], attrs: &Attrs) -> Result<(), Fault> {
+        let least = self.inputs.len() - self.optional as usize;
         let arity_ok = match self.variadic {
-            true => metas.len() >= self.inputs.len(),
-            false => metas.len() == self.inputs.len(),
+            true => metas.len() >= least,
+            false => metas.len() == least,
         };
         if !arity_ok {
             let many = if self.variadic { "at least " } else { "" };
-            return Err(Fault::new(format!("takes {many}{} inputs, got {}", self.inputs.len(), metas.len())));
+            return Err(Fault::new(format!("takes {many}{least} inputs, got {}", metas.len())));
         }
         for (i, meta) in metas.iter().enumerate() {
             let Some(input) = self.input(i) else { continue };

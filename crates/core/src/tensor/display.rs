@@ -22,26 +22,35 @@ impl fmt::Display for Tensor {
         if self.is_symbolic() {
             return write!(f, "<symbolic {}>", self.meta());
         }
-        let words = match words(self, f.precision()) {
-            Ok(words) => words,
+        let text = match values(self, f.precision()) {
+            Ok(text) => text,
             Err(error) => return write!(f, "<{} on {}: {}>", self.meta(), self.device(), error.message()),
         };
-        let shape = self.shape().to_vec();
-        if shape.is_empty() {
+        if self.rank() == 0 {
             // A scalar inside a sentence is a number: `loss = 0.25`.
-            let (word, width) = (&words[0], f.width().unwrap_or(0));
+            let width = f.width().unwrap_or(0);
             return match f.align() {
-                Some(fmt::Alignment::Left) => write!(f, "{word:<width$}"),
-                Some(fmt::Alignment::Center) => write!(f, "{word:^width$}"),
-                _ => write!(f, "{word:>width$}"),
+                Some(fmt::Alignment::Left) => write!(f, "{text:<width$}"),
+                Some(fmt::Alignment::Center) => write!(f, "{text:^width$}"),
+                _ => write!(f, "{text:>width$}"),
             };
         }
-        let summarised = words.len() > THRESHOLD;
-        let width = shown(&shape, summarised).into_iter().map(|i| words[i].len()).max().unwrap_or(0);
-        let mut text = String::new();
-        nested(&mut text, &words, &shape, 0, 0, width, summarised);
         write!(f, "{text}, shape={}, dtype={}", self.shape(), self.dtype())
     }
+}
+
+/// The values alone, nested, with so many digits after the point.
+pub(crate) fn values(x: &Tensor, precision: Option<usize>) -> crate::Result<String> {
+    let mut words = words(x, precision)?;
+    let shape = x.shape().to_vec();
+    if shape.is_empty() {
+        return Ok(words.swap_remove(0));
+    }
+    let summarised = words.len() > THRESHOLD;
+    let width = shown(&shape, summarised).into_iter().map(|i| words[i].len()).max().unwrap_or(0);
+    let mut text = String::new();
+    nested(&mut text, &words, &shape, 0, 0, width, summarised);
+    Ok(text)
 }
 
 impl fmt::Debug for Tensor {

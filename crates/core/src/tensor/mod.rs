@@ -3,6 +3,7 @@
 mod arrays;
 mod axes;
 mod display;
+pub(crate) mod template;
 mod faces;
 mod literal;
 mod operand;
