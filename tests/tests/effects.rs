@@ -110,13 +110,20 @@ fn the_checks_of_debugging() {
     }
     let y = tf::constant([3.0, 4.0]);
     assert_eq!(f(&tf::constant([1.5, 1.0]), &y).to_vec::<f32>().unwrap(), [0.5, 0.25]);
-    for (bad, what) in [([3.0, 1.0], "x != y"), ([5.0, 1.0], "x < y"), ([0.0, 1.0], "x > 0"), ([f32::NAN, 1.0], "x == y")] {
+    for (bad, what) in
+        [([3.0, 1.0], "x != y"), ([5.0, 1.0], "x < y"), ([0.0, 1.0], "x > 0"), ([f32::NAN, 1.0], "x == y")]
+    {
         let error = tf::catch(|| f(&tf::constant(bad), &y)).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }
     let error = tf::catch(|| f(&tf::constant([1.0, 1.0]), &tf::constant([2.0, f32::INFINITY])));
     assert!(error.is_ok(), "one over infinity is a number");
-    assert!(check::try_check_numerics(&tf::constant([f32::NAN]), "the ratio").unwrap_err().to_string().contains("the ratio"));
+    assert!(
+        check::try_check_numerics(&tf::constant([f32::NAN]), "the ratio")
+            .unwrap_err()
+            .to_string()
+            .contains("the ratio")
+    );
 }
 
 /// Scatter updates of variables, in a graph and eagerly; a bad index writes nothing.

@@ -1,9 +1,10 @@
-use crate::tensor::template::{fill, places};
 use crate::door::try_apply;
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::{
     Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, bools, err, floats, ok, sig,
 };
+use crate::tensor::template::{fill, places};
 use crate::tensor::{Tensor, free_faces};
 
 /// Fails, with a sentence, unless all elements of the condition are true.
@@ -23,8 +24,9 @@ pub static ASSERT: OpDef = OpDef {
             ok([bools([2], &[true, true])]).attr("template", "both"),
             ok([bools([0], &[])]).attr("template", "nothing to doubt"),
             ok([bools([], &[true]), floats([2], &[1.0, 2.0])]).attr("template", "x is {}"),
-            err([bools([2], &[true, false]), floats([], &[3.0])], "x is 3.0").attr("template", "x is {}"),
-            err([floats([], &[1.0])], "must be bool").attr("template", "no"),
+            err([bools([2], &[true, false]), floats([], &[3.0])], "assertion failed: x is")
+                .attr("template", "x is {}"),
+            err([floats([], &[1.0]).of(DType::F32)], "must be bool").attr("template", "no"),
             err([bools([], &[true])], "1 place").attr("template", "x is {}"),
         ]
     },

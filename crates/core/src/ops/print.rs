@@ -1,7 +1,7 @@
-use crate::tensor::template::{fill, places};
 use crate::door::try_apply;
 use crate::error::Result;
 use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, sig};
+use crate::tensor::template::{fill, places};
 use crate::tensor::{Tensor, free_faces};
 use std::io::Write;
 use std::sync::{Arc, LazyLock, RwLock};

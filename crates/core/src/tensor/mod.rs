@@ -3,12 +3,12 @@
 mod arrays;
 mod axes;
 mod display;
-pub(crate) mod template;
 mod faces;
 mod literal;
 mod operand;
 mod operators;
 mod slices;
+pub(crate) mod template;
 
 pub use axes::{Axes, NewShape, Parts};
 pub(crate) use faces::{faces, free_faces};

@@ -1,9 +1,9 @@
 //! Sentences with places for values.
 
-use crate::error::Result;
-use crate::op::Fault;
 use super::Tensor;
 use super::display::values;
+use crate::error::Result;
+use crate::op::Fault;
 
 /// A piece of a template.
 enum Piece<'a> {
@@ -33,15 +33,19 @@ fn pieces(template: &str) -> Option<Vec<Piece<'_>>> {
 /// That a template has as many places as there are values.
 pub(crate) fn places(template: &str, values: usize) -> std::result::Result<(), Fault> {
     let Some(pieces) = pieces(template) else {
-        return Err(Fault::new(format!("the template {template:?} has a brace that is neither `{{}}` nor doubled"))
-            .hint("write {{ and }} for braces"));
+        return Err(Fault::new(format!(
+            "the template {template:?} has a brace that is neither `{{}}` nor doubled"
+        ))
+        .hint("write {{ and }} for braces"));
     };
     let places = pieces.iter().filter(|piece| matches!(piece, Piece::Place)).count();
     match places == values {
         true => Ok(()),
         false => {
             let s = if places == 1 { "" } else { "s" };
-            Err(Fault::new(format!("the template {template:?} has {places} place{s} for values, got {values}")))
+            Err(Fault::new(format!(
+                "the template {template:?} has {places} place{s} for values, got {values}"
+            )))
         }
     }
 }
