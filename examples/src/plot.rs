@@ -38,13 +38,16 @@ pub fn curves(path: &Path, charts: &[(&str, Vec<Curve<'_>>)]) -> Result<(), Box<
         let mut chart = builder.build_cartesian_2d(1.0..epochs.max(2) as f64, (low - room)..(high + room))?;
         let mut mesh = chart.configure_mesh();
         mesh.light_line_style(WHITE);
-        mesh.x_desc("epoch").label_style(("sans-serif", 13)).draw()?;
+        mesh.x_desc("epoch").x_labels(epochs.clamp(2, 11)).x_label_formatter(&|x| format!("{x:.0}"));
+        mesh.label_style(("sans-serif", 13)).draw()?;
         for (k, curve) in curves.iter().enumerate() {
             let colour = Palette99::pick(k).to_rgba();
+            // Later curves are thinner, so that those that coincide are all seen.
+            let width = 2 + 3 * (curves.len() - 1 - k) as u32;
             let points = curve.values.iter().enumerate().map(|(i, v)| ((i + 1) as f64, *v));
-            let line = chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+            let line = chart.draw_series(LineSeries::new(points, colour.stroke_width(width)))?;
             line.label(curve.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(width)));
         }
         chart
             .configure_series_labels()

@@ -104,6 +104,20 @@ impl Form {
         }
     }
 
+    /// The lowest finite value of the dtype.
+    pub fn lowest(&self) -> f64 {
+        match self.dtype {
+            DType::F16 => f64::from(half::f16::MIN),
+            DType::BF16 => f64::from(half::bf16::MIN),
+            dtype => dtype.int_range().map_or(f64::from(f32::MIN), |(least, _)| least as f64),
+        }
+    }
+
+    /// The highest finite value of the dtype; of the widest integers the float above it, which converts back to it.
+    pub fn highest(&self) -> f64 {
+        self.dtype.int_range().map_or(-self.lowest(), |(_, most)| most as f64)
+    }
+
     /// Bytes of `n` elements on the device.
     pub fn bytes(&self, n: usize) -> u64 {
         n as u64 * self.size

@@ -43,9 +43,11 @@ mod memory;
 mod pipeline;
 mod plan;
 mod queue;
+mod ranked;
 #[cfg(test)]
 mod testing;
 pub mod wgsl;
+mod windows;
 
 pub use adapter::{Caps, Options, gpu_required};
 pub use backend::{register, register_software};

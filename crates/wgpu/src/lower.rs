@@ -8,7 +8,7 @@ use crate::kernels::elementwise::{Group, Input, Source, Step};
 use crate::kernels::random::Draw;
 use crate::kernels::{copies, elementwise, gemm, generate, random, reduce, scan, select};
 use crate::plan::{Builder, Place, Program};
-use tenfold_core::op::{self, Attr, Attrs, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
+use tenfold_core::op::{self, Attr, Attrs, Combine, Cpu, GpuKernel, OpDef, ReduceKind, ScanKind};
 use tenfold_core::{DType, Meta, ops};
 
 /// Why an op has no program on this device.
@@ -26,7 +26,7 @@ impl From<GpuError> for Refusal {
     }
 }
 
-fn unsupported(why: impl Into<String>) -> Refusal {
+pub(crate) fn unsupported(why: impl Into<String>) -> Refusal {
     Refusal::Unsupported(why.into())
 }
 
@@ -221,6 +221,7 @@ impl Call<'_> {
             op: match kind {
                 ScanKind::Sum => scan::Op::Sum,
                 ScanKind::Prod => scan::Op::Prod,
+                ScanKind::LogSumExp => scan::Op::LogSumExp,
             },
             outer: shape[..axis].iter().product(),
             extent: shape[axis],
@@ -241,8 +242,14 @@ impl Call<'_> {
                 let (nd, form) = (self.vectors(&self.shape(0), 1), moved(self.inputs[0].dtype));
                 Ok(nd.gather(b, form, moved(self.inputs[1].dtype), THREE)?)
             }
-            GpuKernel::ScatterNd => self.scatter(b, self.vectors(&self.out_shape(0), 0), (0, 1)),
-            GpuKernel::UnsortedSegmentSum => {
+            GpuKernel::ScatterNd => {
+                let zero = 0.0;
+                self.scatter(b, Combine::Add, self.vectors(&self.out_shape(0), 0), (0, 1), Some(zero))
+            }
+            GpuKernel::TensorScatterNd(combine) => {
+                self.scatter(b, combine, self.vectors(&self.out_shape(0), 1), (1, 2), None)
+            }
+            GpuKernel::UnsortedSegment(combine) => {
                 let out = self.out_shape(0);
                 let nd = select::Nd {
                     inner: out[1..].iter().product(),
@@ -252,7 +259,14 @@ impl Call<'_> {
                     drop_negative: true,
                     code: self.gpu.check_code(self.op.name, OUTSIDE),
                 };
-                self.scatter(b, nd, (1, 0))
+                let form = self.out_form(0)?;
+                let of_nothing = match combine {
+                    Combine::Mul => 1.0,
+                    Combine::Min => form.highest(),
+                    Combine::Max => form.lowest(),
+                    Combine::Update | Combine::Add | Combine::Sub => 0.0,
+                };
+                self.scatter(b, combine, nd, (1, 0), Some(of_nothing))
             }
             GpuKernel::StatelessUniform => self.random(b, Draw::Uniform),
             GpuKernel::StatelessNormal => self.random(b, Draw::Normal),
@@ -267,7 +281,9 @@ impl Call<'_> {
                 let (start, delta) = (self.attrs.float("start"), self.attrs.float("delta"));
                 Ok(generate::range(b, self.out_form(0)?, Place::Output(0), n, start, delta)?)
             }
-            other => Err(unsupported(format!("the GPU device has no {other:?} kernel yet"))),
+            other => self.windowed(b, other).or_else(|| self.ranked(b, other)).unwrap_or_else(|| {
+                Err(Refusal::Device(GpuError::Internal(format!("{other:?} has no kernel"))))
+            }),
         }
     }
 
@@ -316,12 +332,30 @@ impl Call<'_> {
         }
     }
 
-    /// Adds the updates into zeros; `inputs` are the positions of indices and updates.
-    fn scatter(&self, b: &mut Builder<'_>, nd: select::Nd, inputs: (usize, usize)) -> Result<(), Refusal> {
-        let (form, index) = (self.out_form(0)?, moved(self.inputs[inputs.0].dtype));
-        let output = Place::Output(0);
-        copies::fill(b, moved(form.dtype), output, self.out_shape(0).iter().product(), 0.0)?;
-        Ok(nd.scatter_add(b, form, index, (Place::Input(inputs.0), Place::Input(inputs.1), output))?)
+    /// Combines the updates into input 0, or into `start` everywhere; `inputs` are the positions of indices and updates.
+    fn scatter(
+        &self,
+        b: &mut Builder<'_>,
+        combine: Combine,
+        nd: select::Nd,
+        inputs: (usize, usize),
+        start: Option<f64>,
+    ) -> Result<(), Refusal> {
+        let form = match combine {
+            Combine::Update => moved(self.outputs[0].dtype),
+            _ => self.out_form(0)?,
+        };
+        let (index, output) = (moved(self.inputs[inputs.0].dtype), Place::Output(0));
+        let n = self.out_shape(0).iter().product();
+        match start {
+            Some(value) => copies::fill(b, moved(form.dtype), output, n, value)?,
+            None => {
+                let walk = Walk { shape: vec![n], strides: vec![vec![1], vec![1]] };
+                copies::copy(b, moved(form.dtype), Place::Input(0), output, walk, (0, 0))?;
+            }
+        }
+        let places = (Place::Input(inputs.0), Place::Input(inputs.1), output);
+        Ok(nd.scatter(b, combine, form, index, places)?)
     }
 
     fn one_hot(&self, b: &mut Builder<'_>) -> Result<(), Refusal> {

@@ -4,8 +4,8 @@
 #[derive(Clone, Copy, Debug)]
 pub enum Gpu {
     /// A WGSL expression over the inputs `x`, `y`, `z` (already broadcast), giving one element of the result. `bool` is
-    /// WGSL's `bool` inside the expression. Helper functions of the crate's prelude may be called. The first pair whose
-    /// dtype class has the first input's dtype wins.
+    /// WGSL's `bool` inside the expression, and `BITS` the width of the dtype. Helper functions of the crate's prelude may be
+    /// called. The first pair whose dtype class has the first input's dtype wins.
     Elementwise(&'static [(super::Class, &'static str)]),
     /// The result shares the input's memory: reshape, identity.
     View,
@@ -45,6 +45,24 @@ pub enum ReduceKind {
 pub enum ScanKind {
     Sum,
     Prod,
+    LogSumExp,
+}
+
+/// How an update meets what is at its place; updates to one place come in the order of their indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Combine {
+    /// Replaces it.
+    Update,
+    /// Adds; integers wrap.
+    Add,
+    /// Subtracts; integers wrap.
+    Sub,
+    /// Multiplies; integers wrap.
+    Mul,
+    /// Replaces it if strictly less.
+    Min,
+    /// Replaces it if strictly greater.
+    Max,
 }
 
 /// Kernels that are no family; the GPU crate has one file for each group.
@@ -61,6 +79,8 @@ pub enum GpuKernel {
     DepthwiseConvFilterGrad,
     MaxPool,
     MaxPoolGrad,
+    MaxPoolGradGrad,
+    MaxPoolWithArgmax,
     AvgPool,
     AvgPoolGrad,
     /// Rows of `params` along `axis` at `indices`.
@@ -68,8 +88,17 @@ pub enum GpuKernel {
     GatherNd,
     /// Into zeros of a shape, adding.
     ScatterNd,
-    UnsortedSegmentSum,
+    /// Into what belongs to no element: zero of a sum, one of a product, the ends of the dtype's range.
+    UnsortedSegment(Combine),
+    /// Into a tensor.
+    TensorScatterNd(Combine),
     OneHot,
+    /// Ranks by counting.
+    Argsort,
+    TopK,
+    InTopK,
+    Searchsorted,
+    InvertPermutation,
     /// The counter-based generators.
     StatelessUniform,
     StatelessNormal,

@@ -15,7 +15,7 @@ mod sig;
 
 pub use attr::{Attr, Attrs};
 pub use cpu::{AffineCopy, BlockFn, Call, Copies, Cpu, Made, Sizes, View, ViewMut};
-pub use gpu::{Gpu, GpuKernel, ReduceKind, ScanKind};
+pub use gpu::{Combine, Gpu, GpuKernel, ReduceKind, ScanKind};
 pub use grad::{Backward, Grad, Grads};
 pub use infer::{Fault, Infer, Metas, rule};
 pub use sample::{Data, Outcome, Sample, bools, err, floats, ints, ok};

@@ -1,7 +1,7 @@
 use crate::cpu::sort::{Direction as Order, argsort as kernel};
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, err, floats, ok, sig};
+use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, err, floats, ok, sig};
 use crate::tensor::{Tensor, faces};
 use crate::with_store;
 
@@ -22,7 +22,7 @@ pub static ARGSORT: OpDef = OpDef {
         with_store!(x.dtype, T => kernel::<T, i32>(x.cast(), n, order, y.cast()));
         Ok(())
     }),
-    gpu: Gpu::CpuOnly("sorting is not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::Argsort),
     grad: Grad::None("positions are integers"),
     exact: Exact::Bits,
     composed: None,

@@ -2,7 +2,9 @@ use super::sliding::{again, pool_shape, pooled, seen, windows_of, with_float};
 use crate::cpu::pool::avg_pool;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 
 const LISTS: &str =
     "ksize and strides have batch and channels too there, and padding is a word or explicit_paddings";
@@ -18,7 +20,7 @@ pub static AVG_POOL: OpDef = OpDef {
         i.one(i.dtype(0), windows_of(i.shape(0), &s.window, s.channels))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::AvgPool),
     grad: Grad::Rule(|g| {
         let attrs = again(Attrs::new().with("input_shape", g.x().shape()), g.attrs());
         g.one(apply1(&super::AVG_POOL_GRAD, &[&g.dy()], attrs).or_raise())

@@ -2,7 +2,9 @@ use super::sliding::{again, back_to, pool_shape, pooled, seen, windows_of, with_
 use crate::cpu::pool::avg_pool_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Shape;
 
 /// The gradient of an average pooling for its input, of the shape `input_shape`.
@@ -26,7 +28,7 @@ pub static AVG_POOL_GRAD: OpDef = OpDef {
         back_to(i, shape, windows_of(shape, &s.window, s.channels))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::AvgPoolGrad),
     grad: Grad::Rule(|g| {
         let attrs = again(Attrs::new(), g.attrs());
         g.one(apply1(&super::AVG_POOL, &[&g.dy()], attrs).or_raise())

@@ -4,7 +4,8 @@ use crate::cpu::gemm::Epilogue;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Grads, OpDef, Tf, err, floats, ok, sig,
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, err, floats,
+    ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -24,7 +25,7 @@ pub static CONV: OpDef = OpDef {
         i.one(i.dtype(0), windows_of(i.shape(0), &s.window, s.out_channels))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::Conv),
     grad: Grad::Rule(grad),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -2,7 +2,7 @@ use super::cumsum::{infer, line, order, samples, scanning};
 use crate::cpu::scan::{LogSumExp, scan};
 use crate::door::apply1;
 use crate::dtype::DType;
-use crate::op::{Backward, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, sig};
+use crate::op::{Backward, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, ScanKind, Tf, sig};
 use crate::tensor::{Tensor, faces};
 
 /// The running `ln Σ exp(x)` along an axis.
@@ -29,7 +29,7 @@ pub static CUMULATIVE_LOGSUMEXP: OpDef = OpDef {
         }
         Ok(())
     }),
-    gpu: Gpu::CpuOnly("the running logarithm is not written for the GPU"),
+    gpu: Gpu::Scan(ScanKind::LogSumExp),
     grad: Grad::Rule(|g| g.one(gradient(g))),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -3,7 +3,8 @@ use crate::cpu::conv::depthwise_conv;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Grads, OpDef, Tf, err, floats, ok, sig,
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, err, floats,
+    ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -23,7 +24,7 @@ pub static DEPTHWISE_CONV: OpDef = OpDef {
         i.one(i.dtype(0), windows_of(i.shape(0), &s.window, s.channels * s.multiplier))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::DepthwiseConv),
     grad: Grad::Rule(grad),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -3,7 +3,9 @@ use super::sliding::{again, back_to, depthwise_shape, seen, slid, windows_of, wi
 use crate::cpu::conv::depthwise_conv_filter_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Shape;
 
 /// The gradient of a depthwise convolution for its filter, linear in both operands.
@@ -22,7 +24,7 @@ pub static DEPTHWISE_CONV_FILTER_GRAD: OpDef = OpDef {
         back_to(i, shape, windows_of(i.shape(0), &s.window, s.channels * s.multiplier))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::DepthwiseConvFilterGrad),
     grad: Grad::Rule(|g| {
         let dy = g.dy();
         vec![

@@ -15,7 +15,7 @@ pub static HISTOGRAM_FIXED_WIDTH: OpDef = OpDef {
     effect: Effect::MayFail,
     infer,
     cpu: Cpu::Kernel(run),
-    gpu: Gpu::CpuOnly("counting needs atomic operations; it is not written for the GPU"),
+    gpu: Gpu::CpuOnly("the bin of a value is decided in f64, which WGSL has not"),
     grad: Grad::None("counts are integers"),
     exact: Exact::Bits,
     composed: None,

@@ -3,7 +3,8 @@ use crate::cpu::sort::in_top_k as kernel;
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok, sig,
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ints, ok,
+    sig,
 };
 use crate::tensor::{Tensor, free_faces};
 
@@ -20,7 +21,7 @@ pub static IN_TOP_K: OpDef = OpDef {
         with_index!(targets.dtype, I => kernel::<I>(x.cast(), n, targets.cast(), k, y.cast()));
         Ok(())
     }),
-    gpu: Gpu::CpuOnly("ranking is not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::InTopK),
     grad: Grad::None("truth values have no gradient"),
     exact: Exact::Bits,
     composed: None,

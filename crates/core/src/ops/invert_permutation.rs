@@ -1,6 +1,8 @@
 use super::gather::with_index;
 use crate::door::apply1;
-use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Tf, err, ints, ok, rule, sig};
+use crate::op::{
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Tf, err, ints, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// The permutation that undoes another.
@@ -28,7 +30,7 @@ pub static INVERT_PERMUTATION: OpDef = OpDef {
         });
         Ok(())
     }),
-    gpu: Gpu::CpuOnly("a check of the whole vector is not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::InvertPermutation),
     grad: Grad::None("positions are integers"),
     exact: Exact::Bits,
     composed: None,

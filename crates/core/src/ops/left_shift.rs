@@ -1,6 +1,8 @@
 use crate::cpu::int::Int;
 use crate::door::apply1;
-use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig};
+use crate::op::{
+    Attrs, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, bools, err, floats, ok, rule, sig,
+};
 use crate::tensor::faces;
 
 /// Bits shifted to the left.
@@ -11,7 +13,7 @@ pub static LEFT_SHIFT: OpDef = OpDef {
     effect: Effect::Pure,
     infer: rule::broadcast,
     cpu: Cpu::Elementwise(blocks!([x, y] int => Int::shift_left(x, y))),
-    gpu: Gpu::CpuOnly("the width of 8, 16 and 64 bits is not known inside a WGSL expression"),
+    gpu: Gpu::Elementwise(&[(Class::Int, "shift_left(x, y, BITS - 1u)")]),
     grad: Grad::None("integers have no gradient"),
     exact: Exact::Bits,
     composed: None,

@@ -3,7 +3,9 @@ use crate::cpu::pool::max_pool;
 use crate::door::apply1;
 use crate::dtype::with_store_of_numbers;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::tensor::Tensor;
 
 const LISTS: &str =
@@ -20,7 +22,7 @@ pub static MAX_POOL: OpDef = OpDef {
         i.one(i.dtype(0), windows_of(i.shape(0), &s.window, s.channels))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::MaxPool),
     grad: Grad::Rule(|g| g.one(back(g.x(), &g.dy(), g.attrs()))),
     exact: Exact::Bits,
     composed: None,

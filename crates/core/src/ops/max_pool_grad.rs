@@ -2,7 +2,9 @@ use super::sliding::{again, back_to, pool_shape, pooled, seen, windows_of, with_
 use crate::cpu::pool::max_pool_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 
 /// What flows back through a max pooling: each element of `dy` to the first maximum of its window.
 pub static MAX_POOL_GRAD: OpDef = OpDef {
@@ -25,7 +27,7 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
         back_to(i, x, windows_of(x, &s.window, s.channels))
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("convolutions and pools are not yet connected to their GPU kernels"),
+    gpu: Gpu::Kernel(GpuKernel::MaxPoolGrad),
     grad: Grad::Rule(|g| {
         // The places of the maxima are constant but where two are equal.
         vec![

@@ -1,7 +1,9 @@
 use super::max_pool::back;
 use super::sliding::{back_to, pool_shape, pooled, seen, windows_of, with_float};
 use crate::cpu::pool::max_pool_grad_grad as run;
-use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 
 /// What a tensor of the input's shape has at the first maximum of each window: the gradient of `max_pool_grad` for `dy`.
 pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
@@ -24,7 +26,7 @@ pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
         back_to(i, &windows_of(x, &s.window, s.channels), x.clone())
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("second derivatives of max pooling are not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::MaxPoolGradGrad),
     grad: Grad::Rule(|g| {
         // The places of the maxima are constant but where two are equal.
         vec![

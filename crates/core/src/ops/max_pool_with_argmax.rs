@@ -3,7 +3,9 @@ use super::sliding::{pool_shape, pooled, seen, windows_of};
 use crate::cpu::pool::max_pool_with_argmax as run;
 use crate::dtype::DType;
 use crate::dtype::with_store_of_numbers;
-use crate::op::{Call, Cpu, Effect, Exact, Fault, Gpu, Grad, OpDef, Sample, Tf, err, floats, ok, sig};
+use crate::op::{
+    Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+};
 use crate::shape::Meta;
 use smallvec::smallvec;
 
@@ -22,7 +24,7 @@ pub static MAX_POOL_WITH_ARGMAX: OpDef = OpDef {
         Ok(smallvec![Meta { dtype: i.dtype(0), shape: shape.clone() }, Meta { dtype: DType::I64, shape }])
     },
     cpu: Cpu::Kernel(kernel),
-    gpu: Gpu::CpuOnly("WGSL has no 64-bit integers for the places"),
+    gpu: Gpu::Kernel(GpuKernel::MaxPoolWithArgmax),
     grad: Grad::Rule(|g| g.one(back(g.x(), &g.dy(), g.attrs()))),
     exact: Exact::Bits,
     composed: None,

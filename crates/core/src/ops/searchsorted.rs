@@ -2,7 +2,8 @@ use crate::cpu::sort::{Side as KernelSide, searchsorted as kernel};
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ok,
+    sig,
 };
 use crate::tensor::{Tensor, free_faces};
 use crate::with_store;
@@ -15,7 +16,7 @@ pub static SEARCHSORTED: OpDef = OpDef {
     effect: Effect::Pure,
     infer,
     cpu: Cpu::Kernel(run),
-    gpu: Gpu::CpuOnly("searching is not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::Searchsorted),
     grad: Grad::None("positions are integers"),
     exact: Exact::Bits,
     composed: None,

@@ -1,7 +1,9 @@
 use super::scatter_nd::{combine, infer_into};
 use crate::cpu::segment::ScatterOp;
 use crate::door::apply1;
-use crate::op::{Attrs, Call, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, err, floats, ints, ok, sig};
+use crate::op::{
+    Attrs, Call, Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, err, floats, ints, ok, sig,
+};
 
 use crate::tensor::{Tensor, faces};
 
@@ -16,7 +18,7 @@ pub static TENSOR_SCATTER_ND_ADD: OpDef = OpDef {
         call.outputs[0].bytes.copy_from_slice(call.inputs[0].bytes);
         combine(ScatterOp::Add, &call.inputs[1], &call.inputs[2], &mut call.outputs[0])
     }),
-    gpu: Gpu::CpuOnly("several updates may meet at one place, in the order of the indices"),
+    gpu: Gpu::Kernel(GpuKernel::TensorScatterNd(Combine::Add)),
     grad: Grad::Rule(|g| {
         vec![g.needs(0).then(|| g.dy()), None, g.needs(2).then(|| g.dy().gather_nd(g.input(1)))]
     }),

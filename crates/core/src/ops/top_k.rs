@@ -4,7 +4,8 @@ use crate::dim::Dim;
 use crate::door::try_apply;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, err, floats, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Tf, err, floats, ok,
+    sig,
 };
 use crate::shape::Meta;
 use crate::tensor::{Tensor, faces};
@@ -19,7 +20,7 @@ pub static TOP_K: OpDef = OpDef {
     effect: Effect::Pure,
     infer,
     cpu: Cpu::Kernel(run),
-    gpu: Gpu::CpuOnly("selecting by rank is not written for the GPU"),
+    gpu: Gpu::Kernel(GpuKernel::TopK),
     grad: Grad::Rule(|g| {
         let rank = g.x().rank();
         g.one(gather_back(&g.dy(), g.output(1), g.x().shape(), rank as i64 - 1, rank - 1))

@@ -3,7 +3,7 @@ use crate::cpu::segment::SegmentMax;
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::Backward;
-use crate::op::{Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
+use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::Tensor;
 use crate::tensor::faces;
 
@@ -17,9 +17,7 @@ pub static UNSORTED_SEGMENT_MAX: OpDef = OpDef {
     cpu: Cpu::Kernel(
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMax, T>(call)),
     ),
-    gpu: Gpu::CpuOnly(
-        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
-    ),
+    gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Max)),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,

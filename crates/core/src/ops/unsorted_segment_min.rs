@@ -3,7 +3,7 @@ use super::unsorted_segment_sum::{infer, run, samples, segmented};
 use crate::cpu::segment::SegmentMin;
 use crate::dim::Dim;
 use crate::door::apply1;
-use crate::op::{Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
+use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::{Tensor, faces};
 
 /// The least elements of slices by segment.
@@ -16,9 +16,7 @@ pub static UNSORTED_SEGMENT_MIN: OpDef = OpDef {
     cpu: Cpu::Kernel(
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMin, T>(call)),
     ),
-    gpu: Gpu::CpuOnly(
-        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
-    ),
+    gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Min)),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,

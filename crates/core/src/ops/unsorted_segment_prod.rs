@@ -4,7 +4,7 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::Backward;
-use crate::op::{Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
+use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::Tensor;
 use crate::tensor::faces;
 
@@ -18,9 +18,7 @@ pub static UNSORTED_SEGMENT_PROD: OpDef = OpDef {
     cpu: Cpu::Kernel(
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Prod, T>(call)),
     ),
-    gpu: Gpu::CpuOnly(
-        "several results meet at one place, which needs atomic operations that WGSL lacks for floats",
-    ),
+    gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Mul)),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| others(g)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -5,8 +5,8 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Sample, Tf, err,
-    floats, ints, ok, sig,
+    Attrs, Call, Combine, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Infer, Metas, OpDef, Sample, Tf,
+    err, floats, ints, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
@@ -21,7 +21,7 @@ pub static UNSORTED_SEGMENT_SUM: OpDef = OpDef {
     cpu: Cpu::Kernel(
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Sum, T>(call)),
     ),
-    gpu: Gpu::Kernel(GpuKernel::UnsortedSegmentSum),
+    gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Add)),
     grad: Grad::Rule(|g| vec![g.needs(0).then(|| gather_known(&g.dy(), g.input(1))), None]),
     exact: Exact::Relative(1e-5),
     composed: None,

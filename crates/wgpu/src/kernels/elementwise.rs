@@ -144,7 +144,11 @@ pub(super) fn kernel(group: &Group, plan: &Plan) -> Kernel {
             ("x", Some(from)) if from.dtype != step.form.dtype => {
                 helpers.resolve(&from.converted(&step.form, &names[0]), compute)
             }
-            _ => helpers.expression(step.expression, compute, &names),
+            _ => {
+                let bits = first_form.unwrap_or(step.form).dtype.size() * 8;
+                let expression = step.expression.replace("BITS", &format!("{bits}u"));
+                helpers.expression(&expression, compute, &names)
+            }
         };
         let _ = writeln!(body, "  let e{k} = {value};");
         let rounded = helpers.resolve(&step.form.rounded(&format!("e{k}")), "f32");

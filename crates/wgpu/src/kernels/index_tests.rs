@@ -8,6 +8,7 @@ use crate::plan::{Builder, Place};
 use crate::testing;
 use crate::{GpuError, Options};
 use tenfold_core::DType;
+use tenfold_core::op::Combine;
 
 /// A refused value is reported by the next read of the device, whoever reads: these tests have one each.
 fn own_device() -> Option<Gpu> {
@@ -76,7 +77,7 @@ fn index_vectors_gather_and_add() {
     let places = (Place::Input(0), Place::Input(1), Place::Output(0));
     let build = |b: &mut Builder<'_>| {
         super::copies::fill(b, form, Place::Output(0), rows * inner, 0.0)?;
-        nd.scatter_add(b, form, index, places)
+        nd.scatter(b, Combine::Add, form, index, places)
     };
     let got: Vec<f32> = run(gpu, build, &[bytes(&ids), bytes(&updates)], rows * inner).unwrap();
     let mut want = vec![0f32; rows * inner];

@@ -1,4 +1,4 @@
-//! Running sums and products along an axis.
+//! Running sums, products and logarithms of sums along an axis.
 //!
 //! A thread walks a line in order. Long lines are cut into chunks: totals of the chunks, their running totals, then each
 //! chunk from its start value; where the cuts are is fixed by the length.
@@ -17,6 +17,8 @@ const CHUNK: usize = 512;
 pub(crate) enum Op {
     Sum,
     Prod,
+    /// ln Σ eˣ.
+    LogSumExp,
 }
 
 /// A scan of lines: `outer` × `extent` × `inner` elements, along the middle.
@@ -53,6 +55,7 @@ impl Scan {
         match self.op {
             Op::Sum => (format!("{}(0)", form.compute), "r + v"),
             Op::Prod => (format!("{}(1)", form.compute), "r * v"),
+            Op::LogSumExp => (form.literal(f64::NEG_INFINITY), "log_add_exp(r, v)"),
         }
     }
 

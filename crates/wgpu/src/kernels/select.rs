@@ -1,7 +1,7 @@
 //! Kernels driven by indices: gather, scatter, segment sums, one-hot.
 //!
 //! An index out of range is noted in the device's status word, which the next read-back reports as an error; the kernel
-//! itself reads or writes nothing there. Sums into the same place are added in the order of the updates, by one thread:
+//! itself reads or writes nothing there. Updates of the same place are combined in their order, by one thread:
 //! no atomics, so the bits do not depend on the device's schedule.
 
 use super::copies::{bits, raw};
@@ -10,13 +10,14 @@ use crate::form::{Form, moved};
 use crate::pipeline::{Kernel, Slot, word};
 use crate::plan::{Builder, Operand, Place, count};
 use crate::wgsl::Helpers;
+use tenfold_core::op::Combine;
 
 const THREADS: u32 = 256;
 /// The type of the status buffer.
-const STATUS: &str = "atomic<u32>";
+pub(super) const STATUS: &str = "atomic<u32>";
 
 /// Text that reads index `at` of the buffer `b` as an i32 position, -1 for anything that cannot be one.
-fn position(form: Form, buffer: &str, at: &str) -> String {
+pub(super) fn position(form: Form, buffer: &str, at: &str) -> String {
     match form.raw {
         // Sixty-four bits: a position has a zero high word and a low one below 2^31.
         "vec2<u32>" => format!(
@@ -171,11 +172,12 @@ impl Nd {
         builder.launch(&kernel, operands, words, (n as u64).div_ceil(u64::from(THREADS)))
     }
 
-    /// Adds `updates[j, i]` to `out[indices[j], i]`, `out` holding the start values. A thread owns a column of a share of
-    /// the rows and takes the updates in order.
-    pub fn scatter_add(
+    /// Combines `updates[j, i]` into `out[indices[j], i]`, `out` holding the start values. A thread owns a column of a
+    /// share of the rows and takes the updates in order.
+    pub fn scatter(
         &self,
         builder: &mut Builder<'_>,
+        combine: Combine,
         form: Form,
         index: Form,
         places: (Place, Place, Place),
@@ -187,30 +189,41 @@ impl Nd {
         let index = moved(index.dtype);
         let shares = rows.min((1 << 14) / self.inner.clamp(1, 1 << 14)).max(1);
         let n = shares * self.inner;
+        let from = format!("b1[j * {} + i]", word(1));
         let mut helpers = Helpers::default();
-        let sum = form.store(&format!(
-            "({} + {})",
-            form.load("b2[at]"),
-            form.load(&format!("b1[j * {} + i]", word(1)))
-        ));
-        let sum = helpers.resolve(&sum, "f32");
+        // What replaces needs no arithmetic: bits are moved.
+        let (element, combined) = match combine {
+            Combine::Update => (form.raw, from),
+            _ => {
+                let (had, by) = (form.load("b2[at]"), form.load(&from));
+                let value = match combine {
+                    Combine::Update => by,
+                    Combine::Add => format!("({had} + {by})"),
+                    Combine::Sub => format!("({had} - {by})"),
+                    Combine::Mul => format!("({had} * {by})"),
+                    Combine::Min => format!("select({had}, {by}, {by} < {had})"),
+                    Combine::Max => format!("select({had}, {by}, {by} > {had})"),
+                };
+                (form.storage, helpers.resolve(&form.store(&value), "f32"))
+            }
+        };
         let row = self.row(index, "b0", "j", 4).replace("  ", "    ");
         let body = format!(
             "  let t = wg * {THREADS}u + lid;\n  if (t >= {}) {{ return; }}\n  let i = t % {inner};\n  \
              let share = t / {inner};\n  for (var j = 0u; j < {}; j = j + 1u) {{\n{row}    \
              if (row >= 0 && u32(row) % {} == share) {{\n      let at = u32(row) * {inner} + i;\n      \
-             b2[at] = {sum};\n    }}\n  }}\n",
+             b2[at] = {combined};\n    }}\n  }}\n",
             word(0),
             word(2),
             word(3),
             inner = word(1),
         );
         let kernel = Kernel {
-            label: "scatter_add".into(),
+            label: "scatter".into(),
             slots: vec![
                 Slot::read(index.raw),
-                Slot::read(form.storage),
-                Slot::write(form.storage),
+                Slot::read(element),
+                Slot::write(element),
                 Slot::write(STATUS),
             ],
             words: 5 + self.sizes.len(),

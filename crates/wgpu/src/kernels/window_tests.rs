@@ -1,6 +1,7 @@
 //! Convolutions and pools on the device against loops over every window and tap.
 
-use super::conv::{Geometry, Pool};
+use super::conv::Geometry;
+use super::pool::Pool;
 use super::tests::{bytes, run};
 use crate::form::moved;
 use crate::plan::{Builder, Place};

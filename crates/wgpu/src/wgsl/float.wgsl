@@ -51,6 +51,16 @@ fn min(x: f32, y: f32) -> f32 {
   return select(select(smaller, y, is_nan(y)), x, is_nan(x));
 }
 
+// ln(exp(x) + exp(y)), kept in range by the greater.
+fn log_add_exp(x: f32, y: f32) -> f32 {
+  let swap = !(x >= y);
+  let high = select(x, y, swap);
+  let low = select(y, x, swap);
+  let sum = high + log1p(exp(low - high));
+  // Both -inf, or +inf and anything: the difference would be NaN.
+  return select(select(select(sum, high, is_inf(high)), y, is_nan(y)), x, is_nan(x));
+}
+
 fn sign(x: f32) -> f32 {
   let signed = select(select(x, -1.0, x < 0.0), 1.0, x > 0.0);
   return select(signed, x, is_nan(x));

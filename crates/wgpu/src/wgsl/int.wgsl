@@ -26,6 +26,16 @@ fn floor_mod(x: T, y: T) -> T {
   return select(r, r + y, r != T(0) && (r < T(0)) != (y < T(0)));
 }
 
+// By a distance that is first brought to 0 .. `last`, the width less one.
+fn shift_left(x: T, y: T, last: u32) -> T {
+  return x << u32(min(max(y, T(0)), T(last)));
+}
+
+// The sign fills signed integers.
+fn shift_right(x: T, y: T, last: u32) -> T {
+  return x >> u32(min(max(y, T(0)), T(last)));
+}
+
 // Wraps around; a negative exponent gives 0 but for the bases 1 and -1.
 fn pow(x: T, y: T) -> T {
   if (y < T(0)) {
