@@ -1,28 +1,13 @@
 //! Programs on the GPU, through the facade. A software adapter is good enough; without any they are skipped, unless
 //! `TENFOLD_REQUIRE_GPU` is set.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says why it was skipped")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::OnceLock;
 use tenfold as tf;
+use tenfold_tests::gpu;
 use tf::optimizers::Adam;
 use tf::random::Generator;
-use tf::{Device, Kind, Module as _, Tensor, Variable, losses};
-
-fn gpu() -> Option<Device> {
-    static GPU: OnceLock<Option<Device>> = OnceLock::new();
-    *GPU.get_or_init(|| {
-        tenfold_wgpu::register_software();
-        match Device::named("GPU:0") {
-            Ok(device) => Some(device),
-            Err(error) => {
-                assert!(!tenfold_wgpu::gpu_required(), "TENFOLD_REQUIRE_GPU is set, but: {error}");
-                println!("skipped: {error}");
-                None
-            }
-        }
-    })
-}
+use tf::{Device, Module as _, Tensor, Variable, losses};
 
 fn bits(losses: &[f32]) -> Vec<u32> {
     losses.iter().map(|l| l.to_bits()).collect()
@@ -155,72 +140,4 @@ fn a_convolutional_network_learns_on_the_gpu() {
     assert!(there[11] < 0.9 * there[0], "{there:?}");
     let here = run("CPU:0", traced);
     assert!(apart(&there, &here) < 1e-3, "CPU and GPU differ by {:.1e}", apart(&there, &here));
-}
-
-/// A tensor goes there and returns unchanged, and a tape follows it both ways.
-#[test]
-fn tensors_move_both_ways() {
-    let Some(device) = gpu() else { return };
-    let x = tf::constant([1.0, f32::NAN, -0.0, f32::MIN_POSITIVE / 4.0]);
-    let there = x.to("GPU:0").unwrap();
-    assert_eq!((x.device(), there.device()), (Device::cpu(), device));
-    let back = there.to("CPU:0").unwrap();
-    assert_eq!(back.device(), Device::cpu());
-    assert_eq!(bits(&back.to_vec::<f32>().unwrap()), bits(&x.to_vec::<f32>().unwrap()));
-    // Case does not matter, and the first of a kind needs no number.
-    assert_eq!(x.to("gpu").unwrap().device(), device);
-
-    let x = tf::constant([2.0, 3.0]);
-    let tape = tf::GradientTape::new();
-    tape.watch(&x);
-    let y = x.to(device).unwrap().square().to("CPU").unwrap() * 10.0;
-    let d = tape.gradient(&y, &x);
-    assert_eq!((d.device(), d.to_vec::<f32>().unwrap()), (Device::cpu(), vec![40.0, 60.0]));
-}
-
-/// A variable lives where it was made, and an assignment from elsewhere is refused with both names.
-#[test]
-fn variables_live_on_devices() {
-    let Some(device) = gpu() else { return };
-    let v = tf::with_device(device, || Variable::new(tf::constant([1.0, 2.0]))).unwrap();
-    assert_eq!((v.device(), v.read().device()), (device, device));
-    v.assign_add(tf::constant([10.0, 20.0]).to(device).unwrap());
-    assert_eq!(v.read().to_vec::<f32>().unwrap(), [11.0, 22.0]);
-    let error = v.try_assign(tf::constant([0.0, 0.0])).unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("GPU:0") && text.contains("CPU:0"), "{text}");
-    assert_eq!(v.read().to_vec::<f32>().unwrap(), [11.0, 22.0], "a refused assignment changes nothing");
-}
-
-/// Operands of two devices are refused: both are named, and what to do about it.
-#[test]
-fn mixed_devices_are_a_clear_error() {
-    let Some(device) = gpu() else { return };
-    #[tf::function]
-    fn double(x: &Tensor) -> Tensor {
-        x * 2.0
-    }
-    let (here, there) = (tf::ones([2]), tf::ones([2]).to(device).unwrap());
-    let error = here.try_add(&there).unwrap_err();
-    assert_eq!(error.kind(), Kind::InvalidArgument);
-    let text = format!("{error:?}");
-    for part in ["CPU:0", "GPU:0", ".to("] {
-        assert!(text.contains(part), "{text}");
-    }
-    // A traced function runs where its arguments are.
-    assert_eq!(double(&here).device(), Device::cpu());
-    assert_eq!(double(&there).device(), device);
-    tf::assert_traces!(double, 2);
-}
-
-/// An unknown device is answered with those that there are.
-#[test]
-fn an_unknown_device_lists_what_there_is() {
-    let Some(_) = gpu() else { return };
-    for name in ["GPU:7", "TPU:0", ""] {
-        let error = Device::named(name).unwrap_err();
-        assert_eq!(error.kind(), Kind::NotFound, "{error}");
-        assert!(error.to_string().contains("CPU:0, GPU:0"), "{error}");
-        assert!(tf::constant(1.0).to(name).is_err() && tf::with_device(name, || ()).is_err());
-    }
 }
