@@ -141,3 +141,25 @@ fn a_convolutional_network_learns_on_the_gpu() {
     let here = run("CPU:0", traced);
     assert!(apart(&there, &here) < 1e-3, "CPU and GPU differ by {:.1e}", apart(&there, &here));
 }
+
+/// What depends on constants alone is computed when a graph is made, but with the device's bits.
+#[test]
+fn constants_keep_the_bits_of_the_device() {
+    let Some(device) = gpu() else { return };
+    fn eager(x: &Tensor) -> Tensor {
+        let constants: Vec<f32> = (1..=40).map(|i| i as f32 * 0.173).collect();
+        let constants = Tensor::from_vec(constants, [40]).unwrap();
+        // In a trace the constants are the graph's.
+        let constants = if x.is_symbolic() { constants } else { constants.to(x.device()).unwrap() };
+        x * constants.exp().tanh().log().sin()
+    }
+    #[tf::function]
+    fn traced(x: &Tensor) -> Tensor {
+        eager(x)
+    }
+    for device in [Device::cpu(), device] {
+        let x = tf::ones([40]).to(device).unwrap();
+        let (a, b) = (traced(&x).to_vec::<f32>().unwrap(), eager(&x).to_vec::<f32>().unwrap());
+        assert_eq!(bits(&a), bits(&b), "{device}");
+    }
+}

@@ -59,7 +59,8 @@ fn a_training_step_is_the_same_for_any_number_of_threads() {
         Ok(vec![tape.gradient(&loss, &v[1]), loss, y])
     })
     .expect("traced");
-    let graph = tenfold_core::graph::passes::optimise(&made.graph).expect("optimised");
+    let graph =
+        tenfold_core::graph::passes::optimise(&made.graph, tenfold_core::Device::cpu()).expect("optimised");
     let run = |threads: usize| {
         let plan = Device::cpu().backend().compile(&graph).expect("compiled");
         pool(threads).install(|| plan.run(&[x.clone(), w.clone()], &[])).expect("runs")

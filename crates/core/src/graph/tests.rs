@@ -73,7 +73,7 @@ fn every_pass_keeps_the_bits_and_the_spec() {
     let want = run(&bound, &x, &v);
     let mut after = bound.clone();
     for pass in PASSES {
-        after = (pass.run)(&after).unwrap();
+        after = (pass.run)(&after, crate::Device::cpu()).unwrap();
         after.verify().unwrap_or_else(|e| panic!("{}: {e}\n{after}", pass.name));
         assert_eq!(run(&after, &x, &v), want, "{}\n{after}", pass.name);
     }
@@ -88,14 +88,14 @@ fn passes_write_their_steps_when_asked() {
     let folder = std::env::temp_dir().join(format!("tenfold-dump-{}", std::process::id()));
     let (graph, _) = step();
     let bound = graph.bind(&[&Meta::new(DType::F32, [1, 2])]).unwrap();
-    super::passes::optimise_into(&bound, Some(folder.clone())).unwrap();
+    super::passes::optimise_into(&bound, crate::Device::cpu(), Some(folder.clone())).unwrap();
     let steps: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .flat_map(|d| std::fs::read_dir(d.unwrap().path()).unwrap())
         .collect();
     assert_eq!(steps.len(), PASSES.len() + 1);
     std::fs::remove_dir_all(&folder).unwrap();
-    assert!(optimise(&bound).is_ok());
+    assert!(optimise(&bound, crate::Device::cpu()).is_ok());
 }
 
 #[test]

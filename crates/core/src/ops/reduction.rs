@@ -52,10 +52,13 @@ pub(crate) fn elements_as(x: &Tensor, shape: &Shape) -> Tensor {
     }
 }
 
-/// A host tensor where `x` is.
+/// A new tensor where `x` is, wherever new tensors are made.
 #[track_caller]
-pub(crate) fn beside(x: &Tensor, host: Tensor) -> Tensor {
-    if x.remote().is_some() { crate::device::transfer(&host, x.device()).or_raise() } else { host }
+pub(crate) fn beside(x: &Tensor, new: Tensor) -> Tensor {
+    if x.is_symbolic() || new.is_symbolic() {
+        return new;
+    }
+    crate::device::transfer(&new, x.device()).or_raise()
 }
 
 faces! {

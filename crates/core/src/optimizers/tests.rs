@@ -26,7 +26,7 @@ fn steps(optimizer: &dyn Fn() -> Apply) -> (Vec<u32>, Vec<u32>) {
         |()| vec![],
     )
     .unwrap();
-    let graph = crate::graph::passes::optimise(&made.graph).unwrap();
+    let graph = crate::graph::passes::optimise(&made.graph, crate::Device::cpu()).unwrap();
     let run = Device::cpu().backend().compile(&graph).unwrap();
     for g in &gradients {
         let inputs: Vec<Tensor> = std::iter::once(g.clone()).chain(made.captures.iter().cloned()).collect();

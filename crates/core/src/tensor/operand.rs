@@ -192,7 +192,8 @@ pub(crate) fn operands<'a>(
                     Error::invalid(op, format!("{a:?} and {b:?} have no common dtype")).at(Place::caller())
                 );
             }
-            (Cow::Owned(a.tensor(dtype)), Cow::Owned(b.tensor(dtype)))
+            let new = |s: Scalar| Ok::<_, Error>(Cow::Owned(crate::device::place_new(s.tensor(dtype))?));
+            (new(a)?, new(b)?)
         }
     };
     Ok((Held::Cow(a), Held::Cow(b)))

@@ -72,7 +72,7 @@ fn a_graph_draws_what_eager_draws() {
     let bits = |t: &tf::Tensor| t.to_vec::<f32>().unwrap().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     for size in [3usize, 3, 5] {
         let graph = made.graph.bind(&[&Meta::new(DType::F32, [size])]).unwrap();
-        let graph = crate::graph::passes::optimise(&graph).unwrap();
+        let graph = crate::graph::passes::optimise(&graph, crate::Device::cpu()).unwrap();
         let run = Device::cpu().backend().compile(&graph).unwrap();
         let got = run.run(&[tf::zeros([size])], &made.variables).unwrap();
         let want = draw(&eager, size.into());

@@ -151,7 +151,7 @@ pub(super) fn eager_is_traced_with(case: &Case, inputs: Vec<Tensor>) -> Answer {
     let runs = Runs::of(&[], || work.run(&arguments)).map_err(fail("eager"))?;
     let made = trace(Device::cpu(), &[], |_| work.run(&arguments)).map_err(fail("trace of constants"))?;
     reads_back(&made.graph)?;
-    let graph = optimise(&made.graph).map_err(fail("optimise constants"))?;
+    let graph = optimise(&made.graph, tenfold_core::Device::cpu()).map_err(fail("optimise constants"))?;
     runs.check(&graph, &made, &made.captures, "constants")
 }
 
@@ -176,7 +176,7 @@ pub fn same_when_traced(
     runs.check(&made.graph, &made, &given, "traced")?;
     let mut graph = made.graph.clone();
     for pass in PASSES {
-        graph = (pass.run)(&graph).map_err(fail(pass.name))?;
+        graph = (pass.run)(&graph, tenfold_core::Device::cpu()).map_err(fail(pass.name))?;
         runs.check(&graph, &made, &given, pass.name)?;
     }
     Ok(())
@@ -217,7 +217,7 @@ pub fn symbolic_is_concrete(case: &Case) -> Answer {
         let given_metas: Vec<&Meta> = given.iter().map(Tensor::meta).collect();
         let bound = made.graph.bind(&given_metas).map_err(fail("bind"))?;
         runs.check(&bound, &made, &given, name)?;
-        let graph = optimise(&bound).map_err(fail("optimise"))?;
+        let graph = optimise(&bound, tenfold_core::Device::cpu()).map_err(fail("optimise"))?;
         runs.check(&graph, &made, &given, "optimised")?;
     }
     Ok(())

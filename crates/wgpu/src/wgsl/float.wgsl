@@ -62,8 +62,10 @@ fn log_add_exp(x: f32, y: f32) -> f32 {
 }
 
 fn sign(x: f32) -> f32 {
-  let signed = select(select(x, -1.0, x < 0.0), 1.0, x > 0.0);
-  return select(signed, x, is_nan(x));
+  // By bits: both zeros give the positive one, which a driver's own sign does not.
+  let bits = bitcast<u32>(x);
+  let signed = select(0u, (bits & 0x80000000u) | 0x3f800000u, (bits & 0x7fffffffu) != 0u);
+  return select(bitcast<f32>(signed), x, is_nan(x));
 }
 
 // x * 2^n for a result that may be subnormal or infinite: two steps, so that neither factor leaves the range.
@@ -393,6 +395,18 @@ fn exp_minus_square(x: f32) -> f32 {
   return exp(-opaque(h * h)) * exp(-(x - h) * (x + h));
 }
 
+// erfc(x) * x * exp(x^2) for x of at least 2, as a polynomial in y = 1 / x^2.
+fn erfc_far(y: f32) -> f32 {
+  var r = -1.047766399936249e+1;
+  r = r * y + 1.297719955372516e+1;
+  r = r * y - 7.495518717768503e+0;
+  r = r * y + 2.921019019210786e+0;
+  r = r * y - 1.015265279202700e+0;
+  r = r * y + 4.218463358204948e-1;
+  r = r * y - 2.820767439740514e-1;
+  return r * y + 5.641895067754075e-1;
+}
+
 // erfc for x of at least 1.
 fn erfc_tail(x: f32) -> f32 {
   let q = 1.0 / x;
@@ -406,14 +420,7 @@ fn erfc_tail(x: f32) -> f32 {
   p = p * y + 3.404879937665872e-1;
   p = p * y - 2.741127028184656e-1;
   p = p * y + 5.638259427386472e-1;
-  var r = -1.047766399936249e+1;
-  r = r * y + 1.297719955372516e+1;
-  r = r * y - 7.495518717768503e+0;
-  r = r * y + 2.921019019210786e+0;
-  r = r * y - 1.015265279202700e+0;
-  r = r * y + 4.218463358204948e-1;
-  r = r * y - 2.820767439740514e-1;
-  r = r * y + 5.641895067754075e-1;
+  let r = erfc_far(y);
   return select(exp_minus_square(x) * q * select(r, p, x < 2.0), 0.0, x > 10.1);
 }
 
@@ -442,9 +449,8 @@ fn erfc(x: f32) -> f32 {
   return select(select(far, 1.0 - erf_series(x), a < 1.0), x, is_nan(x));
 }
 
-// The inverse of erf (Giles, "Approximating the erfinv function", single precision).
-fn erfinv(x: f32) -> f32 {
-  let w = -log1p(-x * x);
+// The inverse of erf (Giles, "Approximating the erfinv function", single precision), given w = -log(1 - x^2) too.
+fn erfinv_of(x: f32, w: f32) -> f32 {
   var c = w - 2.5;
   var p = 2.81022636e-08;
   p = p * c + 3.43273939e-07;
@@ -465,14 +471,35 @@ fn erfinv(x: f32) -> f32 {
   t = t * c + 0.00943887047;
   t = t * c + 1.00167406;
   t = t * c + 2.83297682;
-  let y = select(t, p, w < 5.0) * x;
+  return select(t, p, w < 5.0) * x;
+}
+
+fn erfinv(x: f32) -> f32 {
+  let y = erfinv_of(x, -log1p(-x * x));
   let edge = select(y, copysign(inf(), x), abs(x) == 1.0);
   return select(select(edge, nan(), abs(x) > 1.0), x, is_nan(x));
 }
 
-// The standard normal quantile.
-fn ndtri(x: f32) -> f32 {
-  return 1.41421356237309505 * erfinv(2.0 * x - 1.0);
+// The point above which a standard normal number lies with probability p below 1e-7: Newton's steps on the logarithm
+// of the tail.
+fn normal_tail(p: f32) -> f32 {
+  let l = log(p);
+  let start = sqrt(-2.0 * l);
+  var t = start - log(2.50662827463100050 * start) / start;
+  for (var i = 0; i < 3; i++) {
+    let q = 1.41421356237309505 / t;
+    let f = log(0.5 * q * erfc_far(q * q)) - 0.5 * t * t - l;
+    t = t + f * t / (t * t + 1.0);
+  }
+  return t;
+}
+
+// The standard normal quantile. 1 - (2p - 1)^2 is 4p(1 - p), which keeps its digits at both ends.
+fn ndtri(p: f32) -> f32 {
+  let middle = 1.41421356237309505 * erfinv_of(2.0 * p - 1.0, -log(4.0 * p * (1.0 - p)));
+  let y = select(middle, -normal_tail(select(1.0e-8, p, p > 0.0)), p < 1.0e-7);
+  let edge = select(select(y, -inf(), p == 0.0), inf(), p == 1.0);
+  return select(select(edge, nan(), p < 0.0 || p > 1.0), p, is_nan(p));
 }
 
 // The logarithm of gamma at 2 + z for |z| up to 1/2: Taylor's series, coefficients (zeta(k) - 1) / k, alternating.

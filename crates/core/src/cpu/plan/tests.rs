@@ -23,7 +23,7 @@ fn agree(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Vec<Tensor>) -> String {
     let metas: Vec<Meta> = inputs.iter().map(|x| x.meta().clone()).collect();
     let made = traced(&metas, &f);
     let all: Vec<Tensor> = inputs.iter().chain(&made.captures).cloned().collect();
-    for graph in [made.graph.clone(), optimise(&made.graph).unwrap()] {
+    for graph in [made.graph.clone(), optimise(&made.graph, crate::Device::cpu()).unwrap()] {
         let plan = Device::cpu().backend().compile(&graph).unwrap();
         for _ in 0..2 {
             assert_eq!(
@@ -35,7 +35,7 @@ fn agree(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Vec<Tensor>) -> String {
         }
         assert_eq!(bits(&interpreter(&graph).run(&all, &made.variables).unwrap()), eager);
     }
-    Device::cpu().backend().compile(&optimise(&made.graph).unwrap()).unwrap().describe()
+    Device::cpu().backend().compile(&optimise(&made.graph, crate::Device::cpu()).unwrap()).unwrap().describe()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn reads_before_a_write_keep_the_old_value() {
         )
     };
     let mut w = [1.0, 2.0, 3.0];
-    for graph in [made.graph.clone(), optimise(&made.graph).unwrap()] {
+    for graph in [made.graph.clone(), optimise(&made.graph, crate::Device::cpu()).unwrap()] {
         let plan = Device::cpu().backend().compile(&graph).unwrap();
         let results = plan.run(std::slice::from_ref(&x), &made.variables).unwrap();
         let (expected, next) = want(w);

@@ -1,11 +1,13 @@
 //! Constant folding: a pure node whose operands are constants is computed now, by the kernel that eager uses, if the
 //! result is small. What would fail is left to fail when the graph runs.
+//!
+//! Another device computes floats with other bits than the host: for it only integers and moves are folded.
 
 use super::Rebuild;
 use crate::device::Device;
 use crate::error::Result;
 use crate::graph::{Graph, Node};
-use crate::op::{Attrs, Cpu, Effect};
+use crate::op::{Attrs, Cpu, Effect, Gpu};
 use crate::ops;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -13,10 +15,10 @@ use smallvec::SmallVec;
 /// Results of more bytes than this are cheaper to compute than to keep.
 const LIMIT: usize = 4096;
 
-pub(super) fn run(graph: &Graph) -> Result<Graph> {
+pub(super) fn run(graph: &Graph, device: Device) -> Result<Graph> {
     let mut rebuild = Rebuild::new(graph);
     for node in &graph.nodes {
-        match fold(&rebuild, node) {
+        match fold(&rebuild, node, device) {
             Some(value) => {
                 rebuild.keep(Node {
                     op: &ops::CONSTANT,
@@ -31,7 +33,14 @@ pub(super) fn run(graph: &Graph) -> Result<Graph> {
     Ok(rebuild.finish())
 }
 
-fn fold(rebuild: &Rebuild<'_>, node: &Node) -> Option<Tensor> {
+/// Whether the host gives this node the bits of any device: it moves elements, or it computes without floats.
+fn same_everywhere(node: &Node, operands: &[&Tensor]) -> bool {
+    let moves = matches!(node.op.gpu, Gpu::View | Gpu::Reindex) || *node.op == ops::NUM_ELEMENTS;
+    let floats = || operands.iter().map(|x| x.dtype()).chain(node.outputs.iter().map(|m| m.dtype));
+    moves || !floats().any(|dtype| dtype.is_float())
+}
+
+fn fold(rebuild: &Rebuild<'_>, node: &Node, device: Device) -> Option<Tensor> {
     let foldable = node.op.effect == Effect::Pure
         && !matches!(node.op.cpu, Cpu::Engine(_))
         && node.outputs.len() == 1
@@ -47,5 +56,8 @@ fn fold(rebuild: &Rebuild<'_>, node: &Node) -> Option<Tensor> {
             (*made.op == ops::CONSTANT).then(|| made.attrs.tensor("value"))
         })
         .collect::<Option<_>>()?;
+    if !device.is_cpu() && !same_everywhere(node, &operands) {
+        return None;
+    }
     Device::cpu().backend().run(node.op, &operands, &node.attrs, &node.outputs).ok()?.pop()
 }

@@ -11,6 +11,7 @@ mod same;
 mod simplify;
 
 use super::{Graph, Node, Value};
+use crate::device::Device;
 use crate::error::Result;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,34 +23,42 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one line.
     pub does: &'static str,
-    /// Runs it on a concrete graph.
-    pub run: fn(&Graph) -> Result<Graph>,
+    /// Runs it on a concrete graph that will run on this device.
+    pub run: fn(&Graph, Device) -> Result<Graph>,
 }
 
 /// The passes in the order in which [`optimise`] runs them.
 pub static PASSES: &[Pass] = &[
-    Pass { name: "dead", does: "drops what nobody uses and what has no effect", run: dead::run },
-    Pass { name: "simplify", does: "rewrites that keep every bit", run: simplify::run },
+    Pass {
+        name: "dead",
+        does: "drops what nobody uses and what has no effect",
+        run: |graph, _| dead::run(graph),
+    },
+    Pass { name: "simplify", does: "rewrites that keep every bit", run: |graph, _| simplify::run(graph) },
     Pass { name: "constants", does: "computes what depends on constants alone", run: constants::run },
-    Pass { name: "same", does: "computes equal expressions once", run: same::run },
-    Pass { name: "dead_again", does: "drops what the others left", run: dead::run },
+    Pass { name: "same", does: "computes equal expressions once", run: |graph, _| same::run(graph) },
+    Pass { name: "dead_again", does: "drops what the others left", run: |graph, _| dead::run(graph) },
 ];
 
-/// All passes, one after the other.
+/// All passes, one after the other, for a graph that will run on `device`.
 ///
 /// # Errors
 ///
 /// Only from bugs: a pass that breaks the spec (checked in debug builds), or a dump folder that cannot be written.
-pub fn optimise(graph: &Graph) -> Result<Graph> {
-    optimise_into(graph, std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from))
+pub fn optimise(graph: &Graph, device: Device) -> Result<Graph> {
+    optimise_into(
+        graph,
+        device,
+        std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from),
+    )
 }
 
 /// [`optimise`], with the text of each step written to a new folder inside `dump`.
-pub(crate) fn optimise_into(graph: &Graph, dump: Option<PathBuf>) -> Result<Graph> {
+pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<Graph> {
     let dump = Dump::begin(graph, dump)?;
     let mut graph = graph.clone();
     for (i, pass) in PASSES.iter().enumerate() {
-        graph = (pass.run)(&graph)?;
+        graph = (pass.run)(&graph, device)?;
         if cfg!(debug_assertions) {
             graph.verify().map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
         }
