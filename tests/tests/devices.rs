@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use tenfold as tf;
 use tenfold_tests::gpu;
@@ -122,11 +123,15 @@ fn wide_dtypes_compute_or_say_why_not() {
     }
     let wide = tf::constant_f64([4.0, 9.0]).to(device).unwrap();
     assert_eq!(wide.to("CPU").unwrap().to_vec::<f64>().unwrap(), [4.0, 9.0]);
-    for result in [wide.try_sqrt(), tf::catch(|| root(&wide))] {
+    let calls = [
+        (wide.try_sqrt(), "x.to(\"CPU\")"),
+        (tf::catch(|| root(&wide)), "arguments (and variables) on the CPU"),
+    ];
+    for (result, advice) in calls {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), Kind::Unimplemented, "{error:?}");
         let text = format!("{error:?}");
-        for part in ["sqrt", "f64", "use f32", "x.to(\"CPU\")", "devices.rs"] {
+        for part in ["sqrt", "f64", "use f32", advice, "devices.rs"] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }
@@ -210,4 +215,28 @@ fn a_budget_of_memory_is_kept() {
             assert_eq!(twice.reduce_sum(.., false).item::<f32>().unwrap(), 1024.0 * 1024.0);
         }
     });
+}
+
+/// The list in `docs/gpu.md` is the table's; `TENFOLD_BLESS=1` writes it anew.
+#[test]
+fn the_page_lists_what_stays_on_the_cpu() {
+    use tenfold_core::op::Gpu;
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for op in tenfold_core::ops::ALL {
+        if let Gpu::CpuOnly(why) = op.gpu {
+            reasons.entry(why).or_default().push(format!("`{}`", op.name));
+        }
+    }
+    let mut list = String::new();
+    for (why, ops) in reasons {
+        list += &format!("- {}: {why}.\n", ops.join(", "));
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gpu.md");
+    let written = std::fs::read_to_string(page).unwrap();
+    let (text, old) = written.split_once("-->\n\n").expect("the mark before the list");
+    if std::env::var_os("TENFOLD_BLESS").is_some() {
+        std::fs::write(page, format!("{text}-->\n\n{list}")).unwrap();
+        return;
+    }
+    assert_eq!(old, list, "docs/gpu.md is stale: run this with TENFOLD_BLESS=1");
 }

@@ -58,6 +58,11 @@ pub use tenfold_core::private as __private;
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+/// The page about the GPU runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/gpu.md")]
+pub struct GpuPage;
+
 // The code that the macros write says `::tenfold`, in this crate's own tests too.
 extern crate self as tenfold;
 

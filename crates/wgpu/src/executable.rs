@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tenfold_core::device::Executable;
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
-use tenfold_core::{Error, Meta, Place as Line, Result, Tensor, Variable, ops, random};
+use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
 
 /// Steps of one fused kernel.
 const STEPS: usize = 48;
@@ -65,7 +65,7 @@ impl GpuExecutable {
         }
         let mut planner = Planner::new(&state, graph);
         for (i, node) in graph.nodes.iter().enumerate() {
-            planner.node(i, node).map_err(|error| error.at(node.at))?;
+            planner.node(i, node).map_err(|error| refused(error).at(node.at))?;
         }
         planner.close_all()?;
         let Planner { tasks, metas, .. } = planner;
@@ -74,6 +74,17 @@ impl GpuExecutable {
         let dead = last_uses(&tasks, metas.len(), &outputs);
         let variables = graph.variables.iter().map(|v| v.meta.clone()).collect();
         Ok(GpuExecutable { state, tasks, dead, metas, outputs, variables })
+    }
+}
+
+/// The error of a node as the caller of a function reads it: its operands cannot be moved one by one.
+fn refused(error: Error) -> Error {
+    match error.kind() {
+        Kind::Unimplemented => error.with_hint(
+            "a graph runs on one device: call the function with its arguments (and variables) on the CPU, or leave this op \
+             out of it",
+        ),
+        _ => error,
     }
 }
 
