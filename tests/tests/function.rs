@@ -489,9 +489,9 @@ fn leaked_tensors_and_new_variables_are_errors() {
     assert_eq!(layer.named_variables()[0].0, "kernel");
 }
 
-/// A panic in the body while tracing: the user's line, and nothing half-built.
+/// An error in the body while tracing: the user's line, and nothing half-built.
 #[test]
-fn a_panic_shows_the_users_line() {
+fn an_error_while_tracing_leaves_nothing() {
     #[tf::function]
     fn f(x: &Tensor, bad: bool) -> Tensor {
         if bad {
@@ -504,14 +504,6 @@ fn a_panic_shows_the_users_line() {
     let e = tf::catch(|| f(&x, true)).unwrap_err();
     assert_eq!((e.place().unwrap().line, e.place().unwrap().file.ends_with("function.rs")), (LINE, true));
     assert_eq!(f::trace_count(), 0);
-
-    static PANICKED_AT: Mutex<Option<u32>> = Mutex::new(None);
-    let old = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| *PANICKED_AT.lock().unwrap() = info.location().map(|l| l.line())));
-    let panicked = std::thread::spawn(|| f(&tf::constant([1.0, 2.0]), true)).join().is_err();
-    std::panic::set_hook(old);
-    assert!(panicked);
-    assert_eq!(*PANICKED_AT.lock().unwrap(), Some(LINE));
 
     assert_eq!(f32s(&f(&x, false)), [2.0, 3.0]);
     assert_eq!(f::trace_count(), 1);

@@ -27,14 +27,25 @@ pub(crate) fn with_origin<R>(at: Place, f: impl FnOnce() -> R) -> R {
 
 /// Runs `f` with every new node at this line, belonging to a gradient or not.
 pub(crate) fn with_line<R>(at: Place, backward: bool, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<(Place, bool)>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ORIGIN.set(self.0);
-        }
-    }
-    let _restore = Restore(ORIGIN.replace(Some((at, backward))));
+    let _line = Pinned(ORIGIN.replace(Some((at, backward))));
     f()
+}
+
+/// Gives new nodes the line of the caller, also in closures, which do not track theirs, until the answer is dropped. What
+/// is made of several ops begins with it if it calls any of them in a closure.
+#[track_caller]
+#[must_use]
+pub(crate) fn pin() -> Pinned {
+    Pinned(ORIGIN.replace(Some(here())))
+}
+
+/// Puts the line back that new nodes took before.
+pub(crate) struct Pinned(Option<(Place, bool)>);
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        ORIGIN.set(self.0);
+    }
 }
 
 /// The user's line for a call made now, and whether it belongs to a gradient.

@@ -173,6 +173,7 @@ impl Variable {
     /// The new value from the old one, read without a tape; then written.
     #[track_caller]
     fn update(&self, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
+        let _line = crate::door::pin();
         crate::door::assign_variable(self, &crate::tape::stop_recording(|| f(&self.read()))?)
     }
     #[track_caller]

@@ -200,7 +200,10 @@ free_faces! {
     /// assert_eq!(tf::einsum("ij,jk->ik", &[&a, &b]).to_vec::<f32>().unwrap(), [11.0]);
     /// assert_eq!(tf::einsum("ij->ji", &[&b]).shape().to_vec(), [1, 2]);
     /// ```
-    pub fn einsum / try_einsum(equation: &str, inputs: &[impl Borrow<Tensor>]) = evaluate(equation, &refs(inputs));
+    pub fn einsum / try_einsum(equation: &str, inputs: &[impl Borrow<Tensor>]) = {
+        let _line = crate::door::pin();
+        evaluate(equation, &refs(inputs))
+    };
     /// The products of two tensors summed over pairs of axes; the free axes of the first stand before those of the second.
     ///
     /// Source: `tf.tensordot`.

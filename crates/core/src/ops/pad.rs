@@ -133,6 +133,7 @@ fn pad_of(x: &Tensor, paddings: &[[usize; 2]], mode: PadMode) -> Result<Tensor> 
 
 #[track_caller]
 fn mirror(x: &Tensor, axis: usize, before: i64, after: i64, skip: i64) -> Result<Tensor> {
+    let _line = crate::door::pin();
     let back = |begin: i64, end: Option<i64>| {
         let mut items = vec![SliceItem::from(..); axis];
         items.push(SliceItem::Range { begin: Some(begin), end, step: -1 });

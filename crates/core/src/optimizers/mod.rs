@@ -26,6 +26,7 @@ pub trait Optimizer {
     /// # Errors
     ///
     /// If the lists differ in length, or a gradient does not fit its variable.
+    #[track_caller]
     fn try_apply_gradients(&self, gradients: &[Tensor], variables: &[Variable]) -> Result<()>;
     /// Its own variables, by path names: the step counter, the learning rate, the slots in the order of the variables.
     fn named_variables(&self) -> Vec<(String, Variable)>;

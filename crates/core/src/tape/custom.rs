@@ -67,8 +67,9 @@ pub(crate) fn attach(
         false => y.alias(),
         true => {
             // A node of its own too: the graph may be run under a tape later, when this closure is gone.
-            let own = super::stop_recording(|| y.try_identity())?;
-            crate::trace::custom(name, inputs, &own, &*pullback)?;
+            let identity = || super::stop_recording(|| y.try_identity());
+            let own = crate::door::with_line(at, crate::door::here().1, identity)?;
+            crate::trace::custom(name, at, inputs, &own, &*pullback)?;
             own
         }
     };

@@ -2,7 +2,7 @@
 
 use super::sources::Source;
 use super::{Entry, GradientTape, Pause, Record, Sources, Targets, What, refresh};
-use crate::door::with_origin;
+use crate::door::{with_line, with_origin};
 use crate::error::{Error, Kind, OrRaise, Place, Result};
 use crate::op::{Backward, Grad};
 use crate::ops;
@@ -102,15 +102,19 @@ impl GradientTape {
                 .at(at));
         }
         let _pause = Pause::new(&self.tape);
+        let walk = |record: &Record| {
+            let walked = || walk(record, targets, sources, options, at);
+            with_line(at, false, walked).map_err(|e| e.at(at))
+        };
         if self.persistent || !last {
-            return walk(&self.tape.record.borrow(), targets, sources, options, at).map_err(|e| e.at(at));
+            return walk(&self.tape.record.borrow());
         }
         // It never records again: it stays paused, and its memory goes with this record.
         self.used.set(true);
         self.tape.paused.set(self.tape.paused.get() + 1);
         refresh();
         let record = self.tape.record.take();
-        walk(&record, targets, sources, options, at).map_err(|e| e.at(at))
+        walk(&record)
     }
 }
 

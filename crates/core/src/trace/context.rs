@@ -141,8 +141,22 @@ pub(crate) struct Custom {
     pub(crate) variables: Vec<Variable>,
 }
 
-/// Runs `body` once with symbolic arguments of these metas; `outputs` names the graph's results in what it returned.
+/// [`trace_at`] the line of the caller.
+#[track_caller]
 pub(crate) fn trace<R>(
+    name: &str,
+    device: Device,
+    arguments: &[(String, Meta)],
+    body: impl FnOnce(&[Tensor]) -> Result<R>,
+    outputs: impl FnOnce(&R) -> Vec<Tensor>,
+) -> Result<Traced<R>> {
+    trace_at(crate::door::here().0, name, device, arguments, body, outputs)
+}
+
+/// Runs `body` once with symbolic arguments of these metas; `outputs` names the graph's results in what it returned. The
+/// arguments, and results that are constants, have the line `at`.
+pub(crate) fn trace_at<R>(
+    at: Place,
     name: &str,
     device: Device,
     arguments: &[(String, Meta)],
@@ -153,7 +167,7 @@ pub(crate) fn trace<R>(
     let mut graph = Graph { name: name.to_string(), ..Graph::default() };
     let mut symbols = vec![];
     for (argument, meta) in arguments {
-        let value = input(&mut graph, argument.clone(), meta.clone());
+        let value = input(&mut graph, argument.clone(), meta.clone(), at);
         symbols.push(Tensor::new(meta.clone(), Repr::Symbol(Symbol { trace: id, value })));
     }
     let outer = STACK.with_borrow(|s| {
@@ -180,7 +194,7 @@ pub(crate) fn trace<R>(
     let results = outputs(&result);
     with_top(|state| {
         for x in &results {
-            let value = operand(state, x)?;
+            let value = operand(state, x, at)?;
             state.graph.outputs.push(value);
         }
         Ok(())
@@ -195,7 +209,7 @@ pub(crate) fn trace<R>(
     }
 }
 
-fn input(graph: &mut Graph, name: String, meta: Meta) -> Value {
+fn input(graph: &mut Graph, name: String, meta: Meta, at: Place) -> Value {
     let node = graph.push(Node {
         op: &ops::INPUT,
         inputs: SmallVec::new(),
@@ -204,7 +218,7 @@ fn input(graph: &mut Graph, name: String, meta: Meta) -> Value {
             .with("dtype", meta.dtype)
             .with("shape", &meta.shape),
         outputs: SmallVec::from_elem(meta, 1),
-        at: Place::caller(),
+        at,
         scope: "",
         backward: false,
     });
@@ -233,8 +247,8 @@ fn leaked() -> Error {
     )
 }
 
-/// The value of this graph that stands for `x`: its own, or a capture of a tensor from outside.
-fn operand(state: &mut State, x: &Tensor) -> Result<Value> {
+/// The value of this graph that stands for `x`: its own, or a capture of a tensor from outside, first used at `at`.
+fn operand(state: &mut State, x: &Tensor, at: Place) -> Result<Value> {
     if let Some(symbol) = x.symbol()
         && symbol.trace == state.id
     {
@@ -264,7 +278,7 @@ fn operand(state: &mut State, x: &Tensor) -> Result<Value> {
             inputs: SmallVec::new(),
             attrs: Attrs::new().with("value", x.clone()),
             outputs: SmallVec::from_elem(x.meta().clone(), 1),
-            at: Place::caller(),
+            at,
             scope: state.scope,
             backward: false,
         });
@@ -272,7 +286,7 @@ fn operand(state: &mut State, x: &Tensor) -> Result<Value> {
     } else {
         let name = format!("captured_{}", state.captures.len());
         state.captures.push(x.clone());
-        input(&mut state.graph, name, x.meta().clone())
+        input(&mut state.graph, name, x.meta().clone(), at)
     };
     state.captured.insert(x.id(), value);
     state.held.push(x.clone());
@@ -289,7 +303,8 @@ pub(crate) fn record(
     backward: bool,
 ) -> Result<Outputs> {
     with_top(|state| {
-        let operands = inputs.iter().map(|x| operand(state, x)).collect::<Result<SmallVec<[Value; 3]>>>()?;
+        let operands = inputs.iter().map(|x| operand(state, x, at));
+        let operands = operands.collect::<Result<SmallVec<[Value; 3]>>>()?;
         Ok(append(state, op, operands, attrs.clone(), outs, at, backward))
     })
     .map_err(|e| e.at(at))
@@ -355,7 +370,7 @@ pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<T
 pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward: bool) -> Result<()> {
     with_top(|state| {
         let attrs = Attrs::new().with("slot", slot(state, v, false)?);
-        let operands = SmallVec::from_elem(operand(state, value)?, 1);
+        let operands = SmallVec::from_elem(operand(state, value, at)?, 1);
         append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
         Ok(())
     })
@@ -378,6 +393,7 @@ pub(crate) fn rng_read_and_skip(v: &Variable, elements: Dim, at: Place, backward
 /// only a graph can be kept and used by later calls.
 pub(crate) fn custom(
     name: &'static str,
+    at: Place,
     inputs: &[&Tensor],
     output: &Tensor,
     pullback: &dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>,
@@ -386,13 +402,13 @@ pub(crate) fn custom(
     let argument = [("dy".to_string(), output.meta().clone())];
     let traced = crate::tape::isolated(|| {
         let body = |dy: &[Tensor]| pullback(&[Some(dy[0].clone())]);
-        trace(name, device, &argument, body, |grads| grads.iter().flatten().cloned().collect())
+        trace_at(at, name, device, &argument, body, |grads| grads.iter().flatten().cloned().collect())
     });
     with_top(|state| {
-        let inputs = inputs.iter().map(|x| operand(state, x)).collect::<Result<Vec<_>>>()?;
+        let inputs = inputs.iter().map(|x| operand(state, x, at)).collect::<Result<Vec<_>>>()?;
         let mut custom = Custom {
             name,
-            output: operand(state, output)?,
+            output: operand(state, output, at)?,
             inputs,
             given: vec![],
             pullback: Err(Error::internal(name, "no pullback")),
@@ -418,7 +434,7 @@ pub(crate) fn custom(
                         Attrs::new().with("index", 1 + to).with("dtype", dtype).with("shape", &shape);
                     let x = &traced.captures[*from];
                     match own(x) {
-                        true => custom.operands.push(operand(state, x)?),
+                        true => custom.operands.push(operand(state, x, at)?),
                         false => custom.captures.push(x.clone()),
                     }
                 }

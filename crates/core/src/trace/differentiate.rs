@@ -74,7 +74,7 @@ pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Pl
         slots: program.variables.iter().map(tape::follows).collect(),
         order: tape::depth(),
     };
-    let forward = program.derivatives.forward(program, wanted)?;
+    let forward = program.derivatives.forward(program, wanted, at)?;
     let mut outputs = forward.program.run(arguments)?;
     // A tape tells tensors by identity: two outputs, or an input given back, must not be the same one.
     for i in 0..outputs.len() {
@@ -98,19 +98,19 @@ pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Pl
 }
 
 impl Derivatives {
-    fn forward(&self, program: &Arc<Program>, wanted: Wanted) -> Result<Arc<Forward>> {
+    fn forward(&self, program: &Arc<Program>, wanted: Wanted, at: Place) -> Result<Arc<Forward>> {
         let made = || self.0.lock().unwrap_or_else(|p| p.into_inner());
         if let Some(found) = made().iter().find(|f| f.0 == wanted) {
             return Ok(found.1.clone());
         }
-        let forward = Arc::new(Forward::make(program, wanted.clone())?);
+        let forward = Arc::new(Forward::make(program, wanted.clone(), at)?);
         made().push((wanted, forward.clone()));
         Ok(forward)
     }
 }
 
 impl Forward {
-    fn make(base: &Arc<Program>, wanted: Wanted) -> Result<Forward> {
+    fn make(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<Forward> {
         let mut graph = base.graph.clone();
         let own = graph.outputs.len();
         let mut reads = vec![];
@@ -129,7 +129,7 @@ impl Forward {
         let mut levels = vec![graph.outputs.len()];
         for _ in 0..wanted.order {
             let mask = cotangent_mask(&graph, own, reads.len(), graph.outputs.len());
-            let (_, operands, _) = derive(base, &wanted, &graph.outputs, &mask)?;
+            let (_, operands, _) = derive(base, &wanted, &graph.outputs, &mask, at)?;
             for operand in operands {
                 if let Operand::Value(value) = operand
                     && !kept.contains_key(&value)
@@ -173,7 +173,7 @@ impl Forward {
         let (arguments, reads) = so_far.split_at(inputs.len());
         let mut all: Vec<Option<Tensor>> = [before, reads, after, arguments].concat();
         let mask: Vec<bool> = all.iter().map(Option::is_some).collect();
-        let backward = match self.backward(mask.clone())? {
+        let backward = match self.backward(mask.clone(), at)? {
             Some(backward) => backward,
             None => {
                 // What this set of cotangents needs was not kept: give zeros to the outputs that have none.
@@ -187,7 +187,8 @@ impl Forward {
                         all[i] = Some(ops::try_zeros_like(y)?);
                     }
                 }
-                self.backward(full)?.ok_or_else(|| Error::internal(self.base.name, "a value was not kept"))?
+                let kept = self.backward(full, at)?;
+                kept.ok_or_else(|| Error::internal(self.base.name, "a value was not kept"))?
             }
         };
         let operand = |o: &Operand| match o {
@@ -201,13 +202,13 @@ impl Forward {
         Ok(backward.results.iter().map(|r| r.map(|r| grads[r].clone())).collect())
     }
     /// The backward for these cotangents, `None` if it needs a value that was not kept.
-    fn backward(&self, mask: Vec<bool>) -> Result<Option<Arc<Backward>>> {
+    fn backward(&self, mask: Vec<bool>, at: Place) -> Result<Option<Arc<Backward>>> {
         let made = || self.backward.lock().unwrap_or_else(|p| p.into_inner());
         if let Some(found) = made().iter().find(|b| b.0 == mask) {
             return Ok(Some(found.1.clone()));
         }
         let (program, operands, results) =
-            derive(&self.base, &self.wanted, &self.program.graph.outputs, &mask)?;
+            derive(&self.base, &self.wanted, &self.program.graph.outputs, &mask, at)?;
         let has = |o: &Operand| !matches!(o, Operand::Value(v) if !self.kept.contains_key(v));
         if !operands.iter().all(has) {
             return Ok(None);
@@ -241,6 +242,7 @@ fn derive(
     wanted: &Wanted,
     outputs: &[Value],
     mask: &[bool],
+    at: Place,
 ) -> Result<(Program, Vec<Operand>, Vec<Option<usize>>)> {
     let graph = &base.graph;
     let mut arguments: Vec<(String, crate::shape::Meta)> = graph
@@ -285,7 +287,7 @@ fn derive(
     let traced = super::apart(|| {
         tape::isolated(|| {
             let name = format!("{} gradient", graph.name);
-            super::trace(&name, base.device, &arguments, body, |b| {
+            super::trace_at(at, &name, base.device, &arguments, body, |b| {
                 b.grads.iter().flatten().cloned().collect()
             })
         })

@@ -421,7 +421,8 @@ impl Pending {
         let counts = named.counts.clone();
         let traced = super::apart(|| {
             crate::tape::isolated(|| {
-                super::trace(
+                super::trace_at(
+                    call.at,
                     function.name,
                     call.device,
                     &metas,

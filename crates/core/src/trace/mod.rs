@@ -21,7 +21,7 @@ pub use concrete::Concrete;
 
 pub(crate) use context::{
     Custom, Traced, apart, assign_variable, custom, device_of, is_tracing, node_count, read_variable, record,
-    rng_read_and_skip, trace,
+    rng_read_and_skip, trace, trace_at,
 };
 pub use context::{init_scope, name_scope};
 pub use function::{
