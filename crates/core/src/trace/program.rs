@@ -5,7 +5,9 @@ use super::differentiate::{Derivatives, call_recorded};
 use super::replay::replay;
 use crate::device::{Device, Executable};
 use crate::error::{Error, Place, Result};
-use crate::graph::{Graph, passes};
+use crate::graph::{Graph, Value, passes};
+use crate::op::Attrs;
+use crate::ops;
 use crate::tape;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -24,6 +26,10 @@ pub(crate) struct Program {
     pub(crate) customs: Vec<Custom>,
     pub(crate) device: Device,
     executable: OnceLock<Arc<dyn Executable>>,
+    /// Floating-point tensors from outside, or made in the body, that are constants of the graph: the nodes.
+    constants: Vec<u32>,
+    /// The same with these constants as captures, for a tape that depends on one of them.
+    open: OnceLock<Arc<Program>>,
     pub(crate) derivatives: Derivatives,
 }
 
@@ -36,8 +42,12 @@ impl Program {
         customs: Vec<Custom>,
         device: Device,
     ) -> Program {
+        let constant =
+            |i: &u32| *graph.node(*i).op == ops::CONSTANT && graph.node(*i).outputs[0].dtype.is_float();
         Program {
             name,
+            constants: (0..graph.nodes.len() as u32).filter(constant).collect(),
+            open: OnceLock::new(),
             graph,
             captures,
             variables,
@@ -97,10 +107,32 @@ impl Program {
             let mut room = SmallVec::new();
             return Ok(replay(self, self.inputs(arguments, &mut room), &mut |_, _| {})?.outputs);
         }
-        if tape::is_recording() && self.is_followed(arguments) {
-            return call_recorded(self, arguments, at);
+        if tape::is_recording() {
+            if self.constants.iter().any(|i| tape::tracks(self.graph.node(*i).attrs.tensor("value"))) {
+                return call_recorded(self.open.get_or_init(|| Arc::new(self.opened())), arguments, at);
+            }
+            if self.is_followed(arguments) {
+                return call_recorded(self, arguments, at);
+            }
         }
         self.run(arguments)
+    }
+    /// The program in which the constants are captures, so that a gradient finds them.
+    fn opened(&self) -> Program {
+        let (mut graph, mut captures) = (self.graph.clone(), self.captures.clone());
+        for i in &self.constants {
+            let index = graph.inputs.len();
+            let node = &mut graph.nodes[*i as usize];
+            let meta = node.outputs[0].clone();
+            captures.push(node.attrs.tensor("value").clone());
+            node.op = &ops::INPUT;
+            node.attrs =
+                Attrs::new().with("index", index).with("dtype", meta.dtype).with("shape", &meta.shape);
+            graph.inputs.push(Value { node: *i, output: 0 });
+            graph.input_names.push(format!("constant_{i}"));
+        }
+        let (variables, customs) = (self.variables.clone(), self.customs.clone());
+        Program::new(self.name, graph, captures, variables, customs, self.device)
     }
     /// Whether a tape depends on an input, or would follow a read inside.
     fn is_followed(&self, arguments: &[Tensor]) -> bool {

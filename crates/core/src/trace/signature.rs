@@ -45,6 +45,8 @@ impl Trace {
         // A graph's inputs are on its device; captured host tensors are moved once.
         let moved = |x: &Tensor| match x.is_symbolic() {
             true => Ok(x.clone()),
+            // The very tensor, where it can be: a tape knows it by its identity.
+            false if x.device() == device => Ok(x.clone()),
             false => x.to(device),
         };
         let captures = traced.captures.iter().map(moved).collect::<Result<_>>()?;
