@@ -62,9 +62,10 @@ impl Cache {
         }
         slot
     }
-    /// Forgets a place whose trace failed.
+    /// Forgets a place whose trace failed, unless another thread waits to make its trace there: the map holds it, and the
+    /// thread that failed.
     pub(crate) fn forget(&self, words: &[u64]) {
-        self.slots().remove_if(words, |_, slot| slot.trace.get().is_none());
+        self.slots().remove_if(words, |_, slot| slot.trace.get().is_none() && Arc::strong_count(slot) <= 2);
     }
     /// Notes a use. In the steady state nothing is written, because the clock moves with misses only.
     pub(crate) fn touch(&self, slot: &Slot) {
