@@ -6,6 +6,7 @@
 use super::attr::Attrs;
 use super::infer::Fault;
 use crate::dtype::{DType, Element};
+use crate::error::Kind;
 use crate::shape::Meta;
 use smallvec::SmallVec;
 
@@ -43,6 +44,22 @@ impl Made {
     /// These elements in this shape.
     pub fn new<S: bytemuck::NoUninit>(elements: &[S], shape: &[usize]) -> Made {
         Made { shape: shape.into(), bytes: bytemuck::cast_slice(elements).to_vec() }
+    }
+    /// Room for elements of these sizes, zeros; sizes that values ask for may be beyond all memory.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceExhausted`, if there is no such room.
+    pub fn room<S: bytemuck::Zeroable + Copy>(sizes: &[usize]) -> Result<Vec<S>, Fault> {
+        let exhausted = || {
+            Fault::new(format!("the result is too large: its sizes are {sizes:?}"))
+                .kind(Kind::ResourceExhausted)
+        };
+        let n = sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).ok_or_else(exhausted)?;
+        let mut elements = vec![];
+        elements.try_reserve_exact(n).map_err(|_| exhausted())?;
+        elements.resize(n, S::zeroed());
+        Ok(elements)
     }
 }
 

@@ -62,7 +62,7 @@ fn run(x: &[View<'_>], attrs: &Attrs) -> Result<Vec<Made>, Fault> {
         let n = if high >= 0 { most.max(low).min(high as usize) } else { most.max(low) };
         macro_rules! typed {
             ($w:ty) => {{
-                let mut out = vec![<$w>::default(); n];
+                let mut out = Made::room::<$w>(&[n])?;
                 kernel::<I, $w>(values, Some(weights.cast()), false, &mut out)
                     .map_err(|bad| Fault::new(format!("{} at {} is negative", bad.value, bad.position)))?;
                 Ok(vec![Made::new(&out, &[n])])

@@ -64,6 +64,12 @@ pub static CONV: OpDef = OpDef {
                 NONE,
                 &[1, 1],
             ),
+            slid(
+                err([floats([1, 2, 0], &[]), floats([1, 1, 2], &[1.0, 2.0])], "must have a channel"),
+                &[1],
+                [&[0], &[0]],
+                &[1],
+            ),
             slid(err(line(), "strides must be at least 1"), &[0], [&[0], &[0]], &[1]),
             slid(err([floats([2], &[1.0, 2.0]), filter()], "spatial axes"), &[1], [&[0], &[0]], &[1]),
         ]

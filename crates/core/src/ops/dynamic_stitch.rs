@@ -81,7 +81,7 @@ fn run(x: &[View<'_>], _: &Attrs) -> Result<Vec<Made>, Fault> {
     let n = all.iter().flatten().max().map_or(0, |m| *m as usize + 1);
     let inner = &data[0].shape[indices[0].shape.len()..];
     let slice = inner.iter().product::<usize>() * data[0].dtype.size();
-    let mut bytes = vec![0u8; n * slice];
+    let mut bytes = Made::room::<u8>(&[n, slice])?;
     for (places, data) in all.iter().zip(data) {
         for (i, at) in places.iter().enumerate() {
             bytes[*at as usize * slice..][..slice].copy_from_slice(&data.bytes[i * slice..][..slice]);

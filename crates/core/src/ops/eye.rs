@@ -1,4 +1,6 @@
+use crate::buffer::{Buffer, Storage};
 use crate::dtype::{DType, Element};
+use crate::error::{Error, Kind, Place};
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, free_faces};
 
@@ -22,10 +24,19 @@ free_faces! {
     /// ```
     pub fn eye_of / try_eye_of(dtype: DType, rows: usize, columns: usize, batch_shape: impl Into<Shape>) = {
         let meta = Meta::new(dtype, [rows, columns]);
-        let matrix = crate::with_element!(dtype, T => {
-            let one = |i: usize| T::from_f64((i / columns == i % columns) as u8 as f64);
-            Tensor::from_vec((0..rows * columns).map(one).collect::<Vec<T>>(), meta.shape.clone())?
+        let Some(bytes) = meta.bytes() else {
+            let text = format!("the result {meta} is too large");
+            return Err(Error::new(Kind::ResourceExhausted, "eye", text).at(Place::caller()));
+        };
+        let mut buffer = Buffer::zeroed(bytes).map_err(|e| e.at(Place::caller()))?;
+        crate::with_element!(dtype, T => {
+            let one = T::from_f64(1.0).store();
+            let one = bytemuck::bytes_of(&one);
+            for i in 0..rows.min(columns) {
+                buffer.bytes_mut()[i * (columns + 1) * one.len()..][..one.len()].copy_from_slice(one);
+            }
         });
+        let matrix = Tensor::from_storage(meta, Storage::new(buffer));
         let mut shape: Shape = batch_shape.into();
         shape.push(rows);
         shape.push(columns);

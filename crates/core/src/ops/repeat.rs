@@ -1,5 +1,5 @@
 use crate::dim::Dim;
-use crate::error::{Error, Place};
+use crate::error::{Error, Kind, Place};
 use crate::tensor::{Axes, Tensor, faces};
 
 /// How often elements are repeated.
@@ -58,8 +58,14 @@ faces! {
                     return Err(Error::invalid("repeat", text).at(Place::caller()));
                 }
                 let from = many.iter().enumerate().flat_map(|(i, n)| std::iter::repeat_n(i as i32, *n));
-                let from: Vec<i32> = from.collect();
-                let n = from.len();
+                let total = many.iter().try_fold(0usize, |sum, n| sum.checked_add(*n)).unwrap_or(usize::MAX);
+                let mut indices: Vec<i32> = vec![];
+                if indices.try_reserve_exact(total).is_err() {
+                    let text = format!("the result is too large: {total} slices along axis {at}");
+                    return Err(Error::new(Kind::ResourceExhausted, "repeat", text).at(Place::caller()));
+                }
+                indices.extend(from);
+                let (n, from) = (total, indices);
                 let from = super::reduction::beside(&x, Tensor::from_vec(from, [n])?);
                 return x.try_gather(&from, at as i64);
             }

@@ -65,7 +65,7 @@ where
         let inner: usize = data.shape[1..].iter().product();
         let mut shape = data.shape.clone();
         shape[0] = n;
-        let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); n * inner];
+        let mut out = Made::room::<T>(&[n, inner])?;
         segment_reduce::<O, T, I>(data.cast(), inner, ids, &mut out);
         Ok(vec![Made::new(&out, &shape)])
     })

@@ -197,7 +197,11 @@ pub(super) fn conv_shape(x: &Shape, filter: &Shape, attrs: &Attrs) -> Result<Con
         return Err(Fault::new("the filter's input channels must divide the input's")
             .numbers(format!("{in_channels} by {depth}")));
     }
-    let groups = (in_channels / depth).max(1);
+    // TensorFlow refuses no groups too (`number of groups must be positive`), and does not answer with zeros.
+    let groups = in_channels / depth;
+    if groups == 0 {
+        return Err(Fault::new("the input must have a channel").numbers(format!("{in_channels} by {depth}")));
+    }
     if !out_channels.is_multiple_of(groups) {
         return Err(Fault::new("the groups must divide the output channels")
             .numbers(format!("{out_channels} by {groups}")));

@@ -4,7 +4,7 @@ use super::program::{Instruction, Program, Reg};
 use super::{Place, Plan, Slot, Step};
 use crate::buffer::Storage;
 use crate::cpu::device::sizes;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::graph::passes::{fuse, memory};
 use crate::graph::{Graph, Value};
 use crate::op::Cpu;
@@ -158,8 +158,14 @@ impl Builder<'_> {
         let meta = self.graph.meta(v).clone();
         let place = self.place.get(&self.root(v)).cloned();
         let place = place.ok_or_else(|| Error::internal("plan", format!("{v} has no place")))?;
-        let bytes =
-            meta.bytes().ok_or_else(|| Error::internal("plan", format!("{v} is not concrete: {meta}")))?;
+        let bytes = meta.bytes().ok_or_else(|| match meta.shape.is_known() {
+            false => Error::internal("plan", format!("{v} is not concrete: {meta}")),
+            true => {
+                let node = self.graph.node(v.node);
+                let text = format!("the result {meta} is too large");
+                Error::new(Kind::ResourceExhausted, node.op.name, text).at(node.at)
+            }
+        })?;
         Ok(Slot { place, sizes: sizes(&meta), bytes, meta })
     }
     fn slots(&self, values: impl IntoIterator<Item = Value>) -> Result<Vec<Slot>> {
