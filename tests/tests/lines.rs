@@ -84,6 +84,14 @@ fn apart(a: &Tensor, b: &Tensor) -> Tensor {
 }
 const APART: u32 = line!() - 2;
 
+/// An operator with a number beside the tensor.
+#[tf::function]
+fn remainder(a: &Tensor) -> Tensor {
+    let one = a + 1;
+    &one % 0
+}
+const REMAINDER: u32 = line!() - 2;
+
 #[tf::function]
 fn outer(a: &Tensor, b: &Tensor, nested: bool) -> Tensor {
     if nested { quotient(a, b) * 2 } else { apart(a, b) * 2 }
@@ -98,6 +106,7 @@ fn errors_at_run_time_name_the_line_of_the_op() {
     for _ in 0..2 {
         assert_eq!(line(|| table.look_up(&bad)), METHOD);
         assert_eq!(line(|| quotient(&one, &zero)), QUOTIENT);
+        assert_eq!(line(|| remainder(&one)), REMAINDER);
         assert_eq!(line(|| outer(&one, &zero, true)), QUOTIENT);
         assert_eq!(line(|| outer(&one, &zero, false)), APART);
         let tape = tf::GradientTape::new();
