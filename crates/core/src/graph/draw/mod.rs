@@ -129,6 +129,19 @@ impl Graph {
 }
 
 fn short(values: &[f64]) -> String {
-    let words: Vec<String> = values.iter().map(|v| format!("{}", (v * 1e6).round() / 1e6)).collect();
+    let word = |v: &f64| match v.abs() {
+        // Six digits after the point would make nothing of an epsilon.
+        small if small > 0.0 && small < 1e-4 => format!("{v:.1e}"),
+        _ => format!("{}", (v * 1e6).round() / 1e6),
+    };
+    let words: Vec<String> = values.iter().map(word).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn small_numbers_are_not_drawn_as_nothing() {
+        assert_eq!(super::short(&[f64::from(1e-7f32), 0.1, 0.0, -2e-5]), "1.0e-7 0.1 0 -2.0e-5");
+    }
 }
