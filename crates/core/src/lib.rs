@@ -6,6 +6,7 @@
 //! Users take the `tenfold` crate, which re-exports this one under TensorFlow's names.
 
 pub mod buffer;
+mod control;
 mod cpu;
 pub mod debugging;
 pub mod device;
@@ -32,6 +33,11 @@ mod variable;
 mod variable_cell;
 mod warning;
 
+pub use control::{
+    case, cond, foldl, foldr, map_fn, scan, switch_case, try_case, try_cond, try_foldl, try_foldr,
+    try_map_fn, try_scan, try_switch_case, try_while_loop, try_while_loop_at_most, while_loop,
+    while_loop_at_most,
+};
 pub use device::{Device, IntoDevice, devices, with_device};
 pub use dim::Dim;
 pub use dtype::{DType, Element};

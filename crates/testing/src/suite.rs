@@ -30,10 +30,12 @@ pub type Answer = std::result::Result<(), String>;
 pub const ENGINE: &[(&str, &str)] = &[
     ("assign_variable", "it writes a slot of the running graph; variables' own tests call it"),
     ("constant", "it has no inputs to vary; every trace of the suite makes some"),
+    ("if", "it has graphs; the tests of control flow make them"),
     ("input", "the caller of a graph gives it; every trace of the suite makes some"),
     ("print", "it has no result; the tests of effects listen to it"),
     ("read_variable", "it reads a slot of the running graph; variables' own tests call it"),
     ("rng_read_and_skip", "it writes a slot of the running graph; the random numbers' own tests call it"),
+    ("while", "it has graphs; the tests of control flow make them"),
 ];
 
 /// Checks that an op is known to fail: the check, the op, why.

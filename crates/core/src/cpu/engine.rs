@@ -1,5 +1,6 @@
 //! Running a graph on the CPU, node by node: the reference executor.
 
+use super::flow::Inside;
 use crate::device::{Device, Executable, Outputs};
 use crate::dim::Bindings;
 use crate::error::{Error, Result};
@@ -9,6 +10,7 @@ use crate::ops;
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -41,21 +43,33 @@ pub(crate) fn run(
 /// Runs each node with the kernel that eager uses.
 struct Interpreter {
     graph: Graph,
+    /// The graphs inside nodes, by node, where they can be made ready before the run.
+    inside: FxHashMap<usize, Inside>,
 }
 
 /// The executable of a graph: a plan if all sizes are known, else the interpreter.
 pub(crate) fn compile(graph: &Graph) -> Result<Arc<dyn Executable>> {
-    if graph.is_concrete() { super::plan::compile(graph) } else { Ok(interpreter(graph)) }
+    if graph.is_concrete() {
+        return super::plan::compile(graph);
+    }
+    let mut inside = FxHashMap::default();
+    for (i, node) in graph.nodes.iter().enumerate() {
+        if node.graphs().next().is_some() && node.graphs().all(|g| g.is_concrete()) {
+            inside.insert(i, Inside::compile(node)?);
+        }
+    }
+    Ok(Arc::new(Interpreter { graph: graph.clone(), inside }))
 }
 
 /// The reference executor: what every plan must agree with, to the bit.
 pub(crate) fn interpreter(graph: &Graph) -> Arc<dyn Executable> {
-    Arc::new(Interpreter { graph: graph.clone() })
+    Arc::new(Interpreter { graph: graph.clone(), inside: FxHashMap::default() })
 }
 
 impl Interpreter {
     fn step(
         &self,
+        i: usize,
         node: &Node,
         values: &[Outputs],
         inputs: &[Tensor],
@@ -72,6 +86,12 @@ impl Interpreter {
         if *node.op == ops::ASSIGN_VARIABLE {
             variables[node.attrs.int("slot") as usize].poke(operands[0].alias());
             return Ok(Outputs::new());
+        }
+        if node.graphs().next().is_some() {
+            return match self.inside.get(&i) {
+                Some(inside) => inside.run(node, &operands, variables),
+                None => Inside::interpret(node).run(node, &operands, variables),
+            };
         }
         if matches!(node.op.cpu, Cpu::Engine(_)) {
             return run(node.op, &operands, &node.attrs, &node.outputs, variables).map_err(|e| e.at(node.at));
@@ -90,7 +110,7 @@ impl Executable for Interpreter {
             let outputs = match whole
                 || node.outputs.iter().all(|m| m.shape.is_known()) && !node.attrs.are_run_time()
             {
-                true => self.step(node, &values, inputs, variables)?,
+                true => self.step(i, node, &values, inputs, variables)?,
                 false => {
                     let metas: SmallVec<[&Meta; 4]> = node
                         .inputs
@@ -98,7 +118,7 @@ impl Executable for Interpreter {
                         .map(|v| values[v.node as usize][v.output as usize].meta())
                         .collect();
                     let settled = self.graph.settled(i, &metas, &bindings)?;
-                    self.step(&settled, &values, inputs, variables)?
+                    self.step(i, &settled, &values, inputs, variables)?
                 }
             };
             for (meta, y) in node.outputs.iter().zip(&outputs) {

@@ -4,6 +4,7 @@
 //! the same shape rules again. The spec that every pass must keep is written at [`Graph::verify`].
 
 mod draw;
+mod inside;
 mod parse;
 pub mod passes;
 #[cfg(test)]
@@ -87,7 +88,9 @@ impl Graph {
     }
     /// Whether every shape is known.
     pub fn is_concrete(&self) -> bool {
-        self.nodes.iter().all(|n| n.outputs.iter().all(|m| m.shape.is_known()))
+        self.nodes.iter().all(|n| {
+            n.outputs.iter().all(|m| m.shape.is_known()) && n.attrs.graphs().all(|(_, g)| g.is_concrete())
+        })
     }
     /// The concrete graph for inputs of these metas: symbols are bound, shape rules run again with numbers.
     ///
@@ -96,17 +99,23 @@ impl Graph {
     /// If an input does not fit its declared rank, dtype or known sizes, if one symbol gets two sizes, or if a shape rule
     /// refuses the numbers.
     pub fn bind(&self, inputs: &[&Meta]) -> Result<Graph> {
-        let bindings = self.bindings(inputs)?;
+        self.bound(&self.bindings(inputs)?, Some(inputs))
+    }
+    /// The graph with these symbols bound, graphs inside nodes too. `inputs` are the metas of the inputs where they are
+    /// known already.
+    fn bound(&self, bindings: &Bindings, inputs: Option<&[&Meta]>) -> Result<Graph> {
         let mut bound = self.clone();
         for i in 0..bound.nodes.len() {
             let symbolic = &self.nodes[i].attrs;
-            let attrs = match symbolic.bind(&bindings) {
+            let attrs = match symbolic.bind(bindings) {
                 Some(attrs) => attrs,
-                None if symbolic.are_run_time() => symbolic.partial(&bindings),
+                None if symbolic.are_run_time() => symbolic.partial(bindings),
                 None => return Err(self.unbound(i)),
             };
-            let outputs = match self.inputs.iter().position(|v| v.node as usize == i) {
-                Some(k) => SmallVec::from_elem(inputs[k].clone(), 1),
+            let attrs = attrs.with_graphs(|inside| inside.bound(bindings, None))?;
+            let place = self.inputs.iter().position(|v| v.node as usize == i);
+            let outputs = match place.and_then(|k| inputs.map(|inputs| inputs[k].clone())) {
+                Some(meta) => SmallVec::from_elem(meta, 1),
                 None => {
                     let node = &bound.nodes[i];
                     let metas: SmallVec<[&Meta; 3]> = node.inputs.iter().map(|v| bound.meta(*v)).collect();
@@ -127,7 +136,7 @@ impl Graph {
     /// If a shape rule refuses them.
     pub(crate) fn settled(&self, i: usize, operands: &[&Meta], bindings: &Bindings) -> Result<Node> {
         let node = &self.nodes[i];
-        let attrs = node.attrs.partial(bindings);
+        let attrs = node.attrs.partial(bindings).with_graphs(|inside| inside.bound(bindings, None))?;
         let outputs = (node.op.infer)(&Infer { inputs: operands, attrs: &attrs })
             .map_err(|fault| crate::door::explain(node.op, fault, operands, node.at, node.backward))?;
         Ok(Node { attrs, outputs, ..node.clone() })

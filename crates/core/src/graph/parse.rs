@@ -9,6 +9,7 @@ use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 impl Graph {
     /// Reads what `Display` wrote, and checks the spec.
@@ -17,18 +18,8 @@ impl Graph {
     ///
     /// `InvalidArgument` with the line and what was expected there.
     pub fn parse(text: &str) -> Result<Graph> {
-        let mut graph = Graph::default();
-        let mut done = false;
-        for (number, line) in text.lines().enumerate() {
-            let mut reader = Reader { rest: line.trim() };
-            if reader.rest.is_empty() || done {
-                continue;
-            }
-            done = reader.line(&mut graph).ok_or_else(|| reader.unexpected(number + 1))?;
-        }
-        if !done {
-            return Err(Error::invalid("graph", "the text ends before `return`"));
-        }
+        let mut reader = Reader { rest: text };
+        let graph = reader.graph().ok_or_else(|| reader.unexpected(text))?;
         graph.verify()?;
         Ok(graph)
     }
@@ -39,8 +30,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn unexpected(&self, line: usize) -> Error {
-        let near: String = self.rest.chars().take(40).collect();
+    fn unexpected(&self, text: &str) -> Error {
+        let rest = self.rest.trim_start();
+        if rest.is_empty() {
+            return Error::invalid("graph", "the text ends before `return`");
+        }
+        let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        let near: String = rest.chars().take_while(|c| *c != '\n').take(40).collect();
         Error::new(Kind::InvalidArgument, "graph", format!("line {line} cannot be read at `{near}`"))
     }
     fn eat(&mut self, token: &str) -> bool {
@@ -110,27 +106,35 @@ impl Reader<'_> {
             self.expect(",")?;
         }
     }
-    /// One line; `true` if it was the last.
-    fn line(&mut self, graph: &mut Graph) -> Option<bool> {
-        if self.eat("graph") {
-            graph.name = self.string()?;
-            self.expect("{")?;
-        } else if self.eat("variable") {
-            let slot: usize = self.number()?;
-            let name = self.string()?;
-            self.expect(":")?;
-            graph.variables.push(VariableInfo { name, meta: self.meta()? });
-            (slot + 1 == graph.variables.len()).then_some(())?;
-        } else if self.eat("return") {
-            while !self.rest.trim().is_empty() {
-                graph.outputs.push(self.value()?);
-                self.eat(",");
+    /// A graph up to its `return`.
+    fn graph(&mut self) -> Option<Graph> {
+        let mut graph = Graph::default();
+        self.expect("graph")?;
+        graph.name = self.string()?;
+        self.expect("{")?;
+        while !self.eat("return") {
+            match self.eat("variable") {
+                true => self.variable(&mut graph)?,
+                false => self.node(&mut graph)?,
             }
-            return Some(true);
-        } else {
-            self.node(graph)?;
         }
-        self.rest.trim().is_empty().then_some(false)
+        while self.rest.trim_start().starts_with('%') {
+            graph.outputs.push(self.value()?);
+            self.eat(",");
+        }
+        // Input nodes stand where they were made; their places are numbers.
+        let mut order: Vec<usize> = (0..graph.inputs.len()).collect();
+        order.sort_by_key(|k| graph.node(graph.inputs[*k].node).attrs.int("index"));
+        graph.inputs = order.iter().map(|k| graph.inputs[*k]).collect();
+        graph.input_names = order.iter().map(|k| graph.input_names[*k].clone()).collect();
+        Some(graph)
+    }
+    fn variable(&mut self, graph: &mut Graph) -> Option<()> {
+        let slot: usize = self.number()?;
+        let name = self.string()?;
+        self.expect(":")?;
+        graph.variables.push(VariableInfo { name, meta: self.meta()? });
+        (slot + 1 == graph.variables.len()).then_some(())
     }
     fn node(&mut self, graph: &mut Graph) -> Option<()> {
         let position = self.value()?.node;
@@ -211,6 +215,11 @@ impl Reader<'_> {
             '[' => {
                 self.expect("[")?;
                 Attr::Ints(self.list("]", Self::number)?.into())
+            }
+            'g' if rest.starts_with("graph") => {
+                let graph = self.graph()?;
+                self.expect("}")?;
+                Attr::Graph(Arc::new(graph))
             }
             c if c == '-' || c.is_ascii_digit() || rest.starts_with("inf") => self.numeric()?,
             _ => self.named()?,

@@ -1,7 +1,7 @@
 //! Graphs as text, and back.
 //!
 //! One line a node: `%3 = add(%0, %2) : f32[batch, 4] @ "src/main.rs":12:9 in "layer"`. What is printed reads back to an
-//! equal graph, bit for bit.
+//! equal graph, bit for bit. A graph inside a node is a block of its own among the attributes.
 
 use super::{Graph, Node, Value};
 use crate::dtype::DType;
@@ -83,6 +83,8 @@ fn attr_text(attr: &Attr) -> String {
         Attr::Shape(v) => format!("<{}>", dims_text(v)),
         Attr::Ints(v) => format!("{:?}", v.as_slice()),
         Attr::Tensor(x) => tensor_text(x),
+        // Two more spaces before each line of the block.
+        Attr::Graph(g) => g.to_string().trim_end().replace('\n', "\n  "),
     }
 }
 

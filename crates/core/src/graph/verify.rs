@@ -7,10 +7,11 @@
 //! 5. `outputs` exist.
 //! 6. Slots of variables exist; what is read has the variable's dtype and shape, what is written may have.
 //! 7. Every op is in the table.
+//! 8. A graph inside a node keeps this spec too, with the variables of the graph that it is in and none of its own.
 //!
 //! Every pass keeps it; in tests it is checked after each one.
 
-use super::{Graph, Node, Value};
+use super::{Graph, Node, Value, VariableInfo};
 use crate::dim::Dim;
 use crate::error::{Error, Result};
 use crate::op::Infer;
@@ -25,8 +26,19 @@ impl Graph {
     ///
     /// `Internal`, naming the node and the rule that is broken.
     pub fn verify(&self) -> Result<()> {
+        self.verify_with(&self.variables)
+    }
+
+    fn verify_with(&self, variables: &[VariableInfo]) -> Result<()> {
         for (i, node) in self.nodes.iter().enumerate() {
-            self.verify_node(i, node).map_err(|what| self.broken(i, &what))?;
+            self.verify_node(i, node, variables).map_err(|what| self.broken(i, &what))?;
+            for (name, graph) in node.attrs.graphs() {
+                let inside = match graph.variables.is_empty() {
+                    true => graph.verify_with(variables),
+                    false => Err(Error::internal("graph", "a graph inside a node has variables of its own")),
+                };
+                inside.map_err(|e| e.within(format!("`{name}` of %{i}")).at(node.at))?;
+            }
         }
         for v in &self.outputs {
             self.exists(*v, self.nodes.len())
@@ -55,7 +67,7 @@ impl Graph {
         if found { Ok(()) } else { Err(format!("%{}.{} does not exist before its use", v.node, v.output)) }
     }
 
-    fn verify_node(&self, i: usize, node: &Node) -> Result<(), String> {
+    fn verify_node(&self, i: usize, node: &Node, variables: &[VariableInfo]) -> Result<(), String> {
         if !ops::ALL.contains(&node.op) {
             return Err("the op is not in the table".into());
         }
@@ -76,7 +88,7 @@ impl Graph {
         }
         if *node.op == ops::READ_VARIABLE || *node.op == ops::ASSIGN_VARIABLE {
             let slot = node.attrs.int("slot");
-            let Some(variable) = usize::try_from(slot).ok().and_then(|s| self.variables.get(s)) else {
+            let Some(variable) = usize::try_from(slot).ok().and_then(|s| variables.get(s)) else {
                 return Err(format!("there is no variable in slot {slot}"));
             };
             let meta = if *node.op == ops::READ_VARIABLE { &node.outputs[0] } else { metas[0] };

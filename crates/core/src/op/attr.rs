@@ -2,10 +2,12 @@
 
 use crate::dim::Dim;
 use crate::dtype::DType;
+use crate::graph::Graph;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// The value of an attribute.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub enum Attr {
     Ints(SmallVec<[i64; 4]>),
     /// A constant's values (on the host).
     Tensor(Tensor),
+    /// A graph that the node runs, or not, or often. It names variables by the slots of the function that it is in.
+    Graph(Arc<Graph>),
 }
 
 impl PartialEq for Attr {
@@ -40,6 +44,7 @@ impl PartialEq for Attr {
             (Attr::Shape(a), Attr::Shape(b)) => a == b,
             (Attr::Ints(a), Attr::Ints(b)) => a == b,
             (Attr::Tensor(a), Attr::Tensor(b)) => a.same_literal(b),
+            (Attr::Graph(a), Attr::Graph(b)) => Arc::ptr_eq(a, b) || a.computes_as(b),
             _ => false,
         }
     }
@@ -59,6 +64,7 @@ impl Hash for Attr {
             Attr::Shape(a) => a.hash(h),
             Attr::Ints(a) => a.hash(h),
             Attr::Tensor(a) => a.meta().hash(h),
+            Attr::Graph(a) => a.nodes.iter().for_each(|n| n.op.hash(h)),
         }
     }
 }
@@ -83,6 +89,8 @@ into_attr! {
     &[i64] => |v| Attr::Ints(v.into());
     Vec<i64> => |v| Attr::Ints(v.into());
     Tensor => |v| Attr::Tensor(v);
+    Arc<Graph> => |v| Attr::Graph(v);
+    Graph => |v| Attr::Graph(Arc::new(v));
 }
 
 /// The attributes of one call, in the order of the signature. Empty ones cost nothing.
@@ -180,7 +188,39 @@ impl Attrs {
             other => panic!("attribute {name} is not a tensor: {other:?}"),
         }
     }
-    /// The attributes with the bound symbols of shapes replaced, the others left.
+    /// The graph `name`.
+    #[track_caller]
+    pub fn graph(&self, name: &str) -> &Arc<Graph> {
+        match self.get(name) {
+            Some(Attr::Graph(v)) => v,
+            other => panic!("attribute {name} is not a graph: {other:?}"),
+        }
+    }
+    /// The graphs among them, in order, each with its name.
+    pub fn graphs(&self) -> impl Iterator<Item = (&'static str, &Arc<Graph>)> {
+        self.0.iter().filter_map(|(name, attr)| match attr {
+            Attr::Graph(graph) => Some((*name, graph)),
+            _ => None,
+        })
+    }
+    /// The attributes with other graphs in place of theirs.
+    pub(crate) fn with_graphs<E>(self, mut f: impl FnMut(&Graph) -> Result<Graph, E>) -> Result<Attrs, E> {
+        let mut all = self.0;
+        for (_, attr) in all.iter_mut() {
+            if let Attr::Graph(graph) = attr {
+                *graph = Arc::new(f(graph)?);
+            }
+        }
+        Ok(Attrs(all))
+    }
+    /// The attributes with another value for `name`.
+    pub(crate) fn replaced(mut self, name: &str, value: impl Into<Attr>) -> Attrs {
+        if let Some(found) = self.0.iter_mut().find(|a| a.0 == name) {
+            found.1 = value.into();
+        }
+        self
+    }
+    /// The attributes with the bound symbols of shapes replaced, the others left; graphs stay as they are.
     pub(crate) fn partial(&self, bindings: &[(Dim, usize)]) -> Attrs {
         let bound = |(name, attr): &(&'static str, Attr)| match attr {
             Attr::Shape(s) => (*name, Attr::Shape(s.iter().map(|d| d.partial(bindings)).collect())),
@@ -190,9 +230,13 @@ impl Attrs {
     }
     /// Whether a shape depends on a size that only the run decides.
     pub(crate) fn are_run_time(&self) -> bool {
-        self.0.iter().any(|(_, a)| matches!(a, Attr::Shape(s) if s.iter().any(|d| d.is_run_time())))
+        self.0.iter().any(|(_, a)| match a {
+            Attr::Shape(s) => s.iter().any(|d| d.is_run_time()),
+            Attr::Graph(g) => !g.is_concrete() || g.nodes.iter().any(|n| n.attrs.are_run_time()),
+            _ => false,
+        })
     }
-    /// The attributes with every symbol of a shape replaced by its number.
+    /// The attributes with every symbol of a shape replaced by its number; graphs stay as they are.
     pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Attrs> {
         let bound = |(name, attr): &(&'static str, Attr)| {
             Some(match attr {

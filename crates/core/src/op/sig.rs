@@ -82,6 +82,7 @@ pub enum AttrKind {
     Shape,
     Ints,
     Tensor,
+    Graph,
 }
 
 impl AttrKind {
@@ -95,6 +96,7 @@ impl AttrKind {
             Attr::Shape(_) => AttrKind::Shape,
             Attr::Ints(_) => AttrKind::Ints,
             Attr::Tensor(_) => AttrKind::Tensor,
+            Attr::Graph(_) => AttrKind::Graph,
         }
     }
 }

@@ -199,6 +199,28 @@ pub(crate) fn stop_recording<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// How much each tape of this thread has recorded.
+pub(crate) struct Marks(Vec<(Rc<Tape>, usize)>);
+
+/// Remembers how much has been recorded, for [`rewind`].
+pub(crate) fn marks() -> Marks {
+    Marks(TAPES.with_borrow(|t| t.iter().map(|t| (t.clone(), t.record.borrow().entries.len())).collect()))
+}
+
+/// Forgets what was recorded since: the values of a graph for a node are no values of the graph around it. Tapes that
+/// were made since keep everything.
+pub(crate) fn rewind(marks: &Marks) {
+    for (tape, length) in &marks.0 {
+        let record = &mut *tape.record.borrow_mut();
+        let Record { entries, tracked, .. } = record;
+        if entries.len() > *length {
+            entries.drain(*length..).flat_map(|e| e.outputs).for_each(|y| {
+                tracked.remove(&y.id());
+            });
+        }
+    }
+}
+
 /// Runs `f` as if no tape had been made yet: tapes made inside record, those outside see nothing of it.
 pub(crate) fn isolated<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(Vec<Rc<Tape>>, u32);

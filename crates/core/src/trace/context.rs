@@ -18,20 +18,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const CONSTANT_ELEMENTS: usize = 128;
 
 /// A graph being built.
-struct State {
+pub(super) struct State {
     id: u64,
+    /// Whether it is a graph for a node of the trace below, whose variables it names by that trace's slots.
+    sub: bool,
+    /// What the names of sizes begin with that only the run decides: none stands in two graphs of a function.
+    prefix: String,
+    /// How many graphs for nodes were begun in it.
+    subs: usize,
     /// The traces that were active when this one began: their values may be captured.
     outer: Vec<u64>,
     device: Device,
-    graph: Graph,
+    pub(super) graph: Graph,
     /// Inputs that stand for tensors from outside, in the order of the graph's inputs after the arguments.
-    captures: Vec<Tensor>,
+    pub(super) captures: Vec<Tensor>,
     /// The value of each captured tensor, by its identity.
     captured: FxHashMap<usize, Value>,
     /// Constants and captures are kept alive so that identities stay unique.
     held: Vec<Tensor>,
     variables: Vec<Variable>,
-    customs: Vec<Custom>,
+    pub(super) customs: Vec<Custom>,
     scope: &'static str,
 }
 
@@ -127,6 +133,8 @@ pub(crate) struct Traced<R> {
 #[derive(Clone)]
 pub(crate) struct Custom {
     pub(crate) name: &'static str,
+    /// The way to the graph that it is in: nodes and the names of their graphs; empty for the function's own graph.
+    pub(crate) path: Vec<(u32, &'static str)>,
     /// The result: an `identity` node of its own.
     pub(crate) output: Value,
     pub(crate) inputs: Vec<Value>,
@@ -163,6 +171,28 @@ pub(crate) fn trace_at<R>(
     body: impl FnOnce(&[Tensor]) -> Result<R>,
     outputs: impl FnOnce(&R) -> Vec<Tensor>,
 ) -> Result<Traced<R>> {
+    let (state, symbols) = begin(at, name, device, arguments);
+    let guard = Guard::push(Frame::Trace(state));
+    let result = body(&symbols)?;
+    let results = outputs(&result);
+    set_results(&results, at)?;
+    let frame = STACK.with_borrow_mut(|s| s.pop());
+    drop(guard);
+    match frame {
+        Some(Frame::Trace(State { graph, captures, variables, customs, .. })) => {
+            Ok(Traced { graph, captures, variables, customs, result })
+        }
+        _ => Err(Error::internal("trace", "the stack of traces lost its top")),
+    }
+}
+
+/// A new trace and its arguments.
+fn begin(
+    at: Place,
+    name: &str,
+    device: Device,
+    arguments: &[(String, Meta)],
+) -> (State, Vec<Tensor>) {
     let id = NEXT_TRACE.fetch_add(1, Ordering::Relaxed);
     let mut graph = Graph { name: name.to_string(), ..Graph::default() };
     let mut symbols = vec![];
@@ -179,6 +209,9 @@ pub(crate) fn trace_at<R>(
     });
     let state = State {
         id,
+        sub: false,
+        prefix: String::new(),
+        subs: 0,
         outer,
         device,
         graph,
@@ -189,24 +222,61 @@ pub(crate) fn trace_at<R>(
         customs: vec![],
         scope: "",
     };
-    let guard = Guard::push(Frame::Trace(state));
-    let result = body(&symbols)?;
-    let results = outputs(&result);
+    (state, symbols)
+}
+
+/// Begins a graph for a node of the innermost trace: what is traced from now on goes there.
+pub(super) fn push_sub(name: &str, arguments: &[(String, Meta)]) -> Result<Vec<Tensor>> {
+    let (device, scope) = with_top(|state| Ok((state.device, state.scope)))?;
+    let number = with_function(|state| {
+        state.subs += 1;
+        Ok(state.subs)
+    })?;
+    let (state, symbols) = begin(crate::door::here().0, name, device, arguments);
+    let state = State { sub: true, prefix: format!("s{number}_"), scope, ..state };
+    STACK.with_borrow_mut(|s| s.push(Frame::Trace(state)));
+    refresh();
+    Ok(symbols)
+}
+
+/// Ends the innermost graph for a node.
+pub(super) fn pop_sub() -> Result<State> {
+    let top = STACK.with_borrow_mut(|s| match s.last() {
+        Some(Frame::Trace(state)) if state.sub => s.pop(),
+        _ => None,
+    });
+    refresh();
+    match top {
+        Some(Frame::Trace(state)) => Ok(state),
+        _ => Err(Error::internal("trace", "no graph for a node is being traced")),
+    }
+}
+
+/// Makes these values the results of the innermost graph.
+pub(super) fn set_results(results: &[Tensor], at: Place) -> Result<()> {
     with_top(|state| {
-        for x in &results {
+        for x in results {
             let value = operand(state, x, at)?;
             state.graph.outputs.push(value);
         }
         Ok(())
-    })?;
-    let frame = STACK.with_borrow_mut(|s| s.pop());
-    drop(guard);
-    match frame {
-        Some(Frame::Trace(State { graph, captures, variables, customs, .. })) => {
-            Ok(Traced { graph, captures, variables, customs, result })
-        }
-        _ => Err(Error::internal("trace", "the stack of traces lost its top")),
-    }
+    })
+}
+
+/// The variables of the function that is being traced, by slot.
+#[allow(dead_code, reason = "the gradients of these nodes replay their graphs")]
+pub(super) fn function_variables() -> Result<Vec<Variable>> {
+    with_function(|state| Ok(state.variables.clone()))
+}
+
+/// Adds a gradient that the user gave inside a graph of the last node.
+pub(super) fn adopt(custom: Custom, attr: &'static str) -> Result<()> {
+    with_top(|state| {
+        let node = state.graph.nodes.len() as u32 - 1;
+        let path = std::iter::once((node, attr)).chain(custom.path.iter().copied()).collect();
+        state.customs.push(Custom { path, ..custom });
+        Ok(())
+    })
 }
 
 fn input(graph: &mut Graph, name: String, meta: Meta, at: Place) -> Value {
@@ -232,6 +302,17 @@ fn with_top<R>(f: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
     STACK.with_borrow_mut(|s| match s.last_mut() {
         Some(Frame::Trace(state)) => f(state),
         _ => Err(leaked()),
+    })
+}
+
+/// The trace of the function that the innermost graph belongs to.
+fn with_function<R>(f: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+    STACK.with_borrow_mut(|s| {
+        let found = s.iter_mut().rev().find_map(|frame| match frame {
+            Frame::Trace(state) if !state.sub => Some(state),
+            _ => None,
+        });
+        found.map_or_else(|| Err(leaked()), f)
     })
 }
 
@@ -324,7 +405,7 @@ fn append(
     for (k, meta) in outs.iter_mut().enumerate() {
         for (d, dim) in meta.shape.dims_mut().iter_mut().enumerate() {
             if dim.name() == Some(ops::RUN_TIME_DIM) {
-                *dim = Dim::symbol(&format!("?{next}.{k}.{d}"));
+                *dim = Dim::symbol(&format!("?{}{next}.{k}.{d}", state.prefix));
             }
         }
     }
@@ -337,7 +418,12 @@ fn append(
     outs.into_iter().enumerate().map(symbol).collect()
 }
 
-fn slot(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
+/// The slot of a variable in the function's table.
+fn slot(v: &Variable, host: bool) -> Result<i64> {
+    with_function(|state| slot_in(state, v, host))
+}
+
+fn slot_in(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
     // A generator's state is in host memory wherever the graph runs: it is six words, and the engine draws from it.
     if v.device() != state.device && !host {
         let text =
@@ -355,38 +441,45 @@ fn slot(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
 
 /// A read of `v` as a node.
 pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<Tensor> {
-    with_top(|state| {
-        let attrs = Attrs::new()
-            .with("slot", slot(state, v, false)?)
-            .with("dtype", v.dtype())
-            .with("shape", v.shape());
-        let outs = SmallVec::from_elem(v.meta().clone(), 1);
-        Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
-    })
-    .map_err(|e| e.at(at))
+    slot(v, false)
+        .and_then(|slot| {
+            with_top(|state| {
+                let attrs = Attrs::new().with("slot", slot).with("dtype", v.dtype()).with("shape", v.shape());
+                let outs = SmallVec::from_elem(v.meta().clone(), 1);
+                Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward)
+                    .swap_remove(0))
+            })
+        })
+        .map_err(|e| e.at(at))
 }
 
 /// A write of `v` as a node.
 pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward: bool) -> Result<()> {
-    with_top(|state| {
-        let attrs = Attrs::new().with("slot", slot(state, v, false)?);
-        let operands = SmallVec::from_elem(operand(state, value, at)?, 1);
-        append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
-        Ok(())
-    })
-    .map_err(|e| e.at(at))
+    slot(v, false)
+        .and_then(|slot| {
+            with_top(|state| {
+                let attrs = Attrs::new().with("slot", slot);
+                let operands = SmallVec::from_elem(operand(state, value, at)?, 1);
+                append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
+                Ok(())
+            })
+        })
+        .map_err(|e| e.at(at))
 }
 
 /// A draw from a generator's state as a node.
 pub(crate) fn rng_read_and_skip(v: &Variable, elements: Dim, at: Place, backward: bool) -> Result<Tensor> {
-    with_top(|state| {
-        let attrs =
-            Attrs::new().with("slot", slot(state, v, true)?).with("elements", Shape::from([elements]));
-        let out = Meta::new(v.dtype(), v.shape());
-        let outs = SmallVec::from_elem(out, 1);
-        Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward).swap_remove(0))
-    })
-    .map_err(|e| e.at(at))
+    slot(v, true)
+        .and_then(|slot| {
+            with_top(|state| {
+                let attrs = Attrs::new().with("slot", slot).with("elements", Shape::from([elements]));
+                let out = Meta::new(v.dtype(), v.shape());
+                let outs = SmallVec::from_elem(out, 1);
+                Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward)
+                    .swap_remove(0))
+            })
+        })
+        .map_err(|e| e.at(at))
 }
 
 /// Notes that `output`, a node of its own, has this gradient with respect to `inputs`. The pullback is traced here, because
@@ -398,7 +491,7 @@ pub(crate) fn custom(
     output: &Tensor,
     pullback: &dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>,
 ) -> Result<()> {
-    let (device, id) = with_top(|state| Ok((state.device, state.id)))?;
+    let device = with_top(|state| Ok(state.device))?;
     let argument = [("dy".to_string(), output.meta().clone())];
     let traced = crate::tape::isolated(|| {
         let body = |dy: &[Tensor]| pullback(&[Some(dy[0].clone())]);
@@ -408,6 +501,7 @@ pub(crate) fn custom(
         let inputs = inputs.iter().map(|x| operand(state, x, at)).collect::<Result<Vec<_>>>()?;
         let mut custom = Custom {
             name,
+            path: vec![],
             output: operand(state, output, at)?,
             inputs,
             given: vec![],
@@ -420,8 +514,8 @@ pub(crate) fn custom(
             Err(error) => custom.pullback = Err(error),
             Ok(mut traced) => {
                 custom.given = traced.result.iter().map(Option::is_some).collect();
-                // Operands before captures, in the graph's inputs too.
-                let own = |x: &Tensor| x.symbol().is_some_and(|s| s.trace == id);
+                // Operands before captures, in the graph's inputs too. A value of a graph around this one is an operand.
+                let own = Tensor::is_symbolic;
                 let mut order: Vec<usize> = (0..traced.captures.len()).collect();
                 order.sort_by_key(|i| !own(&traced.captures[*i]));
                 let old = traced.graph.inputs.clone();

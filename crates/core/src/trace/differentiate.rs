@@ -359,7 +359,7 @@ impl Part<'_> {
         let mut used = vec![false; whole.nodes.len()];
         whole.outputs.iter().for_each(|v| used[v.node as usize] = true);
         for i in (self.end as usize..whole.nodes.len()).rev() {
-            if used[i] || !whole.nodes[i].op.effect.droppable() {
+            if used[i] || !whole.nodes[i].effect().droppable() {
                 used[i] = true;
                 whole.nodes[i].inputs.iter().for_each(|v| used[v.node as usize] = true);
                 let customs = self.customs.iter().filter(|c| c.output.node as usize == i);

@@ -4,6 +4,10 @@ mod cache;
 mod concrete;
 mod context;
 mod differentiate;
+mod flow;
+mod flow_grad;
+#[cfg(test)]
+mod flow_tests;
 mod function;
 #[cfg(test)]
 mod function_tests;
@@ -24,6 +28,8 @@ pub(crate) use context::{
     rng_read_and_skip, trace, trace_at,
 };
 pub use context::{init_scope, name_scope};
+#[allow(unused_imports, reason = "the tracer of control flow is written on them")]
+pub(crate) use flow::{Loop, OpenSub, Sub, begin_sub, drop_sub, end_sub, make_if, make_loop, make_while};
 pub use function::{
     Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,
 };

@@ -1,11 +1,14 @@
-//! Running a graph's nodes through the door again: into another graph, under a tape.
+//! Running a graph's nodes through the door again: into another graph, under a tape. Graphs inside nodes are traced again
+//! into graphs of their own.
 
-use super::Custom;
+use super::flow::{self, Loop, OpenSub, Sub};
 use super::program::Program;
+use super::{Custom, flow_grad};
 use crate::door;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::ops;
+use crate::shape::{Meta, Shape};
 use crate::tape::{self, Pullback};
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -21,11 +24,11 @@ pub(crate) struct Replayed {
 }
 
 /// What replaying one graph needs.
-struct Replay<'a> {
-    graph: &'a Graph,
-    inputs: &'a [Tensor],
-    variables: &'a [Variable],
-    customs: &'a [Custom],
+pub(super) struct Replay<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) inputs: &'a [Tensor],
+    pub(super) variables: &'a [Variable],
+    pub(super) customs: &'a [Custom],
 }
 
 /// Calls every node's op in program order, at its own line and scope. `on_read` is told of each read of a variable: the
@@ -40,10 +43,10 @@ pub(crate) fn replay(
 }
 
 impl Replay<'_> {
-    fn run(&self, on_read: &mut dyn FnMut(usize, &Tensor)) -> Result<Replayed> {
+    pub(super) fn run(&self, on_read: &mut dyn FnMut(usize, &Tensor)) -> Result<Replayed> {
         let mut values: Vec<SmallVec<[Tensor; 1]>> = Vec::with_capacity(self.graph.nodes.len());
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            let custom = self.customs.iter().find(|c| c.output.node as usize == i);
+            let custom = self.customs.iter().find(|c| c.path.is_empty() && c.output.node as usize == i);
             let outputs = door::with_line(node.at, node.backward, || match custom {
                 Some(custom) => self.custom(custom, node.inputs[0], &values),
                 None => self.step(i, &values, on_read),
@@ -83,8 +86,113 @@ impl Replay<'_> {
             return Ok(SmallVec::from_elem(stream, 1));
         }
         let operands: SmallVec<[&Tensor; 4]> = node.inputs.iter().map(|v| of(values, v)).collect();
+        if node.graphs().next().is_some() {
+            let outputs = match super::is_tracing() {
+                true => self.flow(i, &operands)?,
+                false => self.flow_now(i, &operands)?,
+            };
+            return Ok(outputs.into());
+        }
         let call = || door::try_apply(node.op, &operands, node.attrs.clone());
         if node.scope.is_empty() { call() } else { super::name_scope(node.scope, call) }
+    }
+    /// A graph of a node, on other inputs.
+    fn inside(&self, i: usize, name: &'static str, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let graph = self.graph.nodes[i].attrs.graph(name);
+        let customs = customs_of(self.customs, i, name);
+        let replay = Replay { graph, inputs, variables: self.variables, customs: &customs };
+        Ok(replay.run(&mut |_, _| {})?.outputs)
+    }
+    /// A graph of a node, traced again for operands like these.
+    fn traced(&self, i: usize, name: &'static str, metas: &[Meta]) -> Result<Sub> {
+        let graph = self.graph.nodes[i].attrs.graph(name);
+        let named: Vec<_> = graph.input_names.iter().cloned().zip(metas.iter().cloned()).collect();
+        let marks = tape::marks();
+        let open = OpenSub::begin(&graph.name, &named)?;
+        let results = self.inside(i, name, &open.arguments)?;
+        let sub = open.end(&results);
+        tape::rewind(&marks);
+        sub
+    }
+    /// A node with graphs, into the graph that is being traced.
+    fn flow(&self, i: usize, operands: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let (node, at) = (&self.graph.nodes[i], door::here().0);
+        let all: Vec<Tensor> = operands.iter().map(|x| (*x).clone()).collect();
+        let kept = node.attrs.int("kept") as usize;
+        let draft = if node.is(&ops::IF) {
+            let metas: Vec<Meta> = all[1..].iter().map(|x| x.meta().clone()).collect();
+            let (then, otherwise) = (self.traced(i, "then", &metas)?, self.traced(i, "otherwise", &metas)?);
+            flow::draft_if(&all[0], &all[1..], then, otherwise, kept)
+        } else {
+            let (carried, rows) = (node.attrs.int("carried") as usize, node.attrs.int("rows") as usize);
+            let (whole, stacks) = all.split_at(all.len() - rows);
+            let mut metas: Vec<Meta> = whole.iter().map(|x| x.meta().clone()).collect();
+            let condition = self.traced(i, "condition", &metas)?;
+            metas.extend(stacks.iter().map(flow::row_meta));
+            let body = self.traced(i, "body", &metas)?;
+            let trips = node.attrs.shape("trips")[0];
+            flow::draft_while(
+                &Loop {
+                    initial: &whole[..carried],
+                    stays: &whole[carried..],
+                    rows: stacks,
+                    reverse: node.attrs.bool("reverse"),
+                    trips: (trips.name() != Some(ops::RUN_TIME_DIM)).then_some(trips),
+                    kept,
+                },
+                condition,
+                body,
+            )
+        };
+        let scoped = || flow_grad::make(draft, at);
+        if node.scope.is_empty() { scoped() } else { super::name_scope(node.scope, scoped) }
+    }
+    /// A node with graphs, outside of every trace.
+    fn flow_now(&self, i: usize, operands: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let node = &self.graph.nodes[i];
+        let mut all: Vec<Tensor> = operands.iter().map(|x| (*x).clone()).collect();
+        if node.is(&ops::IF) {
+            let side = if all[0].item::<bool>()? { "then" } else { "otherwise" };
+            return self.inside(i, side, &all[1..]);
+        }
+        let carried = node.attrs.int("carried") as usize;
+        let stacks = all.split_off(all.len() - node.attrs.int("rows") as usize);
+        let whole = all.len();
+        let extras = node.attrs.graph("body").outputs.len() - carried;
+        let trips = match stacks.first() {
+            Some(stack) => stack.shape()[0].size(),
+            None => node.attrs.shape("trips")[0].size(),
+        };
+        let rows: Vec<Vec<Tensor>> = stacks.iter().map(|s| ops::try_unstack(s, 0)).collect::<Result<_>>()?;
+        let mut made: Vec<Vec<Tensor>> = vec![vec![]; extras];
+        let mut turn = 0;
+        while match trips {
+            Some(n) => turn < n,
+            None => self.inside(i, "condition", &all)?[0].item::<bool>()?,
+        } {
+            let row = if node.attrs.bool("reverse") { trips.unwrap_or(0) - 1 - turn } else { turn };
+            all.extend(rows.iter().map(|r| r[row].clone()));
+            let results = self.inside(i, "body", &all)?;
+            all.truncate(whole);
+            all[..carried].clone_from_slice(&results[..carried]);
+            made.iter_mut().zip(&results[carried..]).for_each(|(m, y)| m.push(y.clone()));
+            turn += 1;
+        }
+        all.truncate(carried);
+        for (k, mut rows) in made.into_iter().enumerate() {
+            let meta = &node.outputs[carried + k];
+            if node.attrs.bool("reverse") {
+                rows.reverse();
+            }
+            all.push(match rows.is_empty() {
+                true => ops::try_zeros_of(
+                    meta.dtype,
+                    meta.shape.iter().map(|d| d.size().unwrap_or(0)).collect::<Shape>(),
+                )?,
+                false => ops::try_stack(&rows, 0)?,
+            });
+        }
+        Ok(all)
     }
     /// A value with a gradient that the user gave.
     fn custom(
@@ -108,6 +216,13 @@ impl Replay<'_> {
         let at = door::here().0;
         Ok(SmallVec::from_elem(tape::attach(custom.name, &inputs, of(values, &y), at, pullback)?, 1))
     }
+}
+
+/// The gradients given inside a graph of a node, as they stand in that graph.
+pub(super) fn customs_of(customs: &[Custom], node: usize, name: &str) -> Vec<Custom> {
+    let inside =
+        customs.iter().filter(|c| c.path.first().is_some_and(|p| p.0 as usize == node && p.1 == name));
+    inside.map(|c| Custom { path: c.path[1..].to_vec(), ..c.clone() }).collect()
 }
 
 fn of<'a>(values: &'a [SmallVec<[Tensor; 1]>], v: &Value) -> &'a Tensor {

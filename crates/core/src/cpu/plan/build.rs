@@ -1,7 +1,7 @@
 //! Building a plan: places for values, steps for groups.
 
 use super::program::{Instruction, Program, Reg};
-use super::{Place, Plan, Slot, Step};
+use super::{Place, Plan, Repeat, Slot, Step};
 use crate::buffer::Storage;
 use crate::cpu::device::sizes;
 use crate::error::{Error, Kind, Result};
@@ -30,6 +30,8 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
     builder.places(&groups)?;
     let steps = builder.steps(&groups)?;
     let results = graph.outputs.iter().map(|v| builder.slot(*v)).collect::<Result<Vec<_>>>()?;
+    let owner = |k: usize| results.iter().position(|s| s.place == Place::Output(k)).unwrap_or(usize::MAX);
+    let owners = (0..builder.fresh.len()).map(owner).collect();
     Ok(Plan {
         nodes: graph.nodes.clone(),
         steps,
@@ -39,6 +41,7 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
         made: builder.made,
         fresh: builder.fresh,
         results,
+        owners,
         frames: Mutex::new(vec![]),
     })
 }
@@ -119,7 +122,7 @@ impl Builder<'_> {
                 } else if *node.op == ops::READ_VARIABLE {
                     self.reads += 1;
                     Place::Read(self.reads - 1)
-                } else if matches!(node.op.cpu, Cpu::Engine(_)) {
+                } else if matches!(node.op.cpu, Cpu::Engine(_)) && node.graphs().next().is_none() {
                     self.made += 1;
                     Place::Made(self.made - 1)
                 } else if self.root.contains_key(&v) || self.kept[i] {
@@ -197,6 +200,22 @@ impl Builder<'_> {
                 let mut release: Vec<usize> = release.filter(|r| value.place != Place::Read(*r)).collect();
                 release.sort_unstable();
                 Step::Assign { variable: node.attrs.int("slot") as usize, value, release }
+            } else if node.is(&ops::IF) {
+                let side = |name| build(node.attrs.graph(name));
+                Step::If {
+                    node: n as usize,
+                    condition: self.slot(node.inputs[0])?,
+                    inputs: self.slots(node.inputs[1..].iter().copied())?,
+                    outputs: self.slots(outputs)?,
+                    sides: Box::new([side("then")?, side("otherwise")?]),
+                }
+            } else if node.is(&ops::WHILE) {
+                Step::While {
+                    node: n as usize,
+                    inputs: self.slots(node.inputs.iter().copied())?,
+                    outputs: self.slots(outputs)?,
+                    repeat: Box::new(Repeat::new(node)?),
+                }
             } else {
                 match node.op.cpu {
                     Cpu::Elementwise(_) => self.program(group)?,

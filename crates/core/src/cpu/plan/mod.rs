@@ -5,6 +5,7 @@
 //! results out. The kernels are those that eager uses.
 
 mod build;
+mod flow;
 mod program;
 mod run;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use crate::op::{Attrs, Copies, Sizes};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
-use program::Program;
+use flow::Repeat;
+use program::{Program, Target};
 use std::sync::{Arc, Mutex};
 
 /// Where the elements of a value are during a call.
@@ -60,6 +62,10 @@ enum Step {
     Assign { variable: usize, value: Slot, release: Vec<usize> },
     /// What only the engine does: prints, asserts, random state.
     Engine { node: usize, inputs: Vec<Slot>, made: Vec<usize> },
+    /// One of two plans, as the scalar says.
+    If { node: usize, condition: Slot, inputs: Vec<Slot>, outputs: Vec<Slot>, sides: Box<[Plan; 2]> },
+    /// A plan again and again.
+    While { node: usize, inputs: Vec<Slot>, outputs: Vec<Slot>, repeat: Box<Repeat> },
 }
 
 /// A graph ready to run on the CPU.
@@ -73,7 +79,18 @@ pub(super) struct Plan {
     /// The memory handed out by a call.
     fresh: Vec<Meta>,
     results: Vec<Slot>,
+    /// For each piece of fresh memory, the first result that it is.
+    owners: Vec<usize>,
     frames: Mutex<Vec<Frame>>,
+}
+
+/// An operand of a call.
+#[derive(Clone, Copy)]
+struct Arg<'a> {
+    ptr: *const u8,
+    bytes: usize,
+    /// The memory, where a result may share it.
+    storage: Option<&'a Storage>,
 }
 
 /// The memory of one running call.
@@ -81,8 +98,12 @@ struct Frame {
     arena: Buffer,
     reads: Vec<Option<Storage>>,
     made: Vec<Option<Storage>>,
-    outputs: Vec<Option<Buffer>>,
+    /// Where results go, during a call.
+    outputs: Vec<Target>,
 }
+
+// SAFETY: the pointers are set and used by one call, which has the frame alone; between calls nobody follows them.
+unsafe impl Send for Frame {}
 
 impl Plan {
     fn frame(&self) -> Result<Frame> {
@@ -93,9 +114,14 @@ impl Plan {
                 arena: Buffer::zeroed(self.arena)?,
                 reads: vec![None; self.reads],
                 made: vec![None; self.made],
-                outputs: self.fresh.iter().map(|_| None).collect(),
+                outputs: vec![],
             }),
         }
+    }
+    /// Gives a frame back for the next call.
+    fn keep(&self, mut frame: Frame) {
+        frame.clear();
+        self.frames.lock().unwrap_or_else(|p| p.into_inner()).push(frame);
     }
 }
 
@@ -103,10 +129,7 @@ impl Executable for Plan {
     fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>> {
         let mut frame = self.frame()?;
         let results = self.call(&mut frame, inputs, variables);
-        frame.reads.fill(None);
-        frame.made.fill(None);
-        frame.outputs.iter_mut().for_each(|o| *o = None);
-        self.frames.lock().unwrap_or_else(|p| p.into_inner()).push(frame);
+        self.keep(frame);
         results
     }
     fn describe(&self) -> String {
@@ -128,10 +151,31 @@ impl Executable for Plan {
                 Step::Read { variable, .. } => format!("  read variable {variable}\n"),
                 Step::Assign { variable, .. } => format!("  assign variable {variable}\n"),
                 Step::Engine { node, .. } => format!("  engine: {}\n", names(&[*node as u32])),
+                Step::If { node, sides, .. } => {
+                    let [then, otherwise] = &**sides;
+                    let inside = format!("then: {}otherwise: {}", then.describe(), otherwise.describe());
+                    format!("  {}:\n{}", names(&[*node as u32]), indented(&inside))
+                }
+                Step::While { node, repeat, .. } => {
+                    format!("  {}:\n{}", names(&[*node as u32]), indented(&repeat.describe()))
+                }
             };
         }
         text
     }
+}
+
+impl Frame {
+    /// Lets everything go that the call held.
+    fn clear(&mut self) {
+        self.reads.fill(None);
+        self.made.fill(None);
+        self.outputs.clear();
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
 /// The executable of a concrete graph.

@@ -4,7 +4,7 @@
 //! those that live at the same time apart.
 
 use super::program::Target;
-use super::{Frame, Place, Plan, Slot, Step, engine};
+use super::{Arg, Frame, Place, Plan, Slot, Step, engine};
 use crate::buffer::{Buffer, Storage};
 use crate::cpu::copy;
 use crate::cpu::device::run_kernel;
@@ -22,26 +22,50 @@ impl Plan {
         inputs: &[Tensor],
         variables: &[Variable],
     ) -> Result<Vec<Tensor>> {
-        for (output, meta) in frame.outputs.iter_mut().zip(&self.fresh) {
-            *output = Some(Buffer::zeroed(meta.bytes().unwrap_or(usize::MAX))?);
-        }
+        let args: SmallVec<[Arg<'_>; 8]> = inputs.iter().map(argument).collect::<Result<_>>()?;
+        let fresh = self.fresh.iter().map(|meta| Buffer::zeroed(meta.bytes().unwrap_or(usize::MAX)));
+        let fresh: SmallVec<[Buffer; 4]> = fresh.collect::<Result<_>>()?;
+        frame.outputs.extend(fresh.iter().map(|b| Target { ptr: b.as_ptr(), bytes: b.bytes().len() }));
         for step in &self.steps {
-            self.step(step, frame, inputs, variables)?;
+            self.step(step, frame, &args, variables)?;
         }
-        let made: Vec<Option<Storage>> =
-            frame.outputs.iter_mut().map(|o| o.take().map(Storage::new)).collect();
-        self.results.iter().map(|slot| self.result(slot, frame, inputs, &made)).collect()
+        let made: SmallVec<[Storage; 4]> = fresh.into_iter().map(Storage::new).collect();
+        self.results.iter().map(|slot| self.result(slot, frame, &args, &made)).collect()
     }
-    fn result(
+    /// Runs the steps so that result `i` ends in `targets[i]`.
+    ///
+    /// # Safety
+    ///
+    /// Each target is memory of its result's size that nobody else uses for the time of the call; no two overlap, and none
+    /// overlaps an argument. Arguments are readable and of the inputs' sizes.
+    pub(super) unsafe fn run_into(
         &self,
-        slot: &Slot,
-        frame: &Frame,
-        inputs: &[Tensor],
-        made: &[Option<Storage>],
-    ) -> Result<Tensor> {
+        frame: &mut Frame,
+        args: &[Arg<'_>],
+        variables: &[Variable],
+        targets: &[Target],
+    ) -> Result<()> {
+        frame.clear();
+        frame.outputs.extend(self.owners.iter().map(|i| targets[*i]));
+        for step in &self.steps {
+            self.step(step, frame, args, variables)?;
+        }
+        for (i, (slot, target)) in self.results.iter().zip(targets).enumerate() {
+            if matches!(slot.place, Place::Output(k) if self.owners[k] == i) {
+                continue;
+            }
+            // SAFETY: nothing writes the source any more, and the caller vouches for the target.
+            unsafe {
+                let from = self.bytes(slot, frame, args)?;
+                std::ptr::copy_nonoverlapping(from.as_ptr(), target.ptr, from.len());
+            }
+        }
+        Ok(())
+    }
+    fn result(&self, slot: &Slot, frame: &Frame, args: &[Arg<'_>], made: &[Storage]) -> Result<Tensor> {
         let storage = match slot.place {
-            Place::Output(k) => made[k].clone(),
-            Place::Input(k) => inputs[k].host().cloned(),
+            Place::Output(k) => Some(made[k].clone()),
+            Place::Input(k) => args[k].storage.cloned(),
             Place::Constant(k) => Some(self.constants[k].clone()),
             Place::Read(k) => frame.reads[k].clone(),
             Place::Made(k) => frame.made[k].clone(),
@@ -55,15 +79,15 @@ impl Plan {
     /// # Safety
     ///
     /// Nothing writes them while the slice is used: the step's results lie elsewhere.
-    unsafe fn bytes<'a>(&'a self, slot: &Slot, frame: &Frame, inputs: &'a [Tensor]) -> Result<&'a [u8]> {
+    unsafe fn bytes<'a>(&'a self, slot: &Slot, frame: &Frame, inputs: &'a [Arg<'_>]) -> Result<&'a [u8]> {
         let found: Option<*const u8> = match slot.place {
             // SAFETY: the plan's offsets are inside the arena.
             Place::Arena(offset) => Some(unsafe { frame.arena.as_ptr().add(offset) }.cast_const()),
-            Place::Input(k) => inputs[k].host().map(|s| s.bytes().as_ptr()),
+            Place::Input(k) => Some(inputs[k].ptr).filter(|_| inputs[k].bytes == slot.bytes),
             Place::Constant(k) => Some(self.constants[k].bytes().as_ptr()),
             Place::Read(k) => frame.reads[k].as_ref().map(|s| s.bytes().as_ptr()),
             Place::Made(k) => frame.made[k].as_ref().map(|s| s.bytes().as_ptr()),
-            Place::Output(k) => frame.outputs[k].as_ref().map(|b| b.as_ptr().cast_const()),
+            Place::Output(k) => Some(frame.outputs[k].ptr.cast_const()),
         };
         let ptr = found
             .ok_or_else(|| Error::internal("plan", format!("no memory for an operand {}", slot.meta)))?;
@@ -76,15 +100,12 @@ impl Plan {
         let ptr = match slot.place {
             // SAFETY: the plan's offsets are inside the arena.
             Place::Arena(offset) => unsafe { frame.arena.as_ptr().add(offset) },
-            Place::Output(k) => match &frame.outputs[k] {
-                Some(buffer) => buffer.as_ptr(),
-                None => return Err(Error::internal("plan", "a result without memory")),
-            },
+            Place::Output(k) => frame.outputs[k].ptr,
             _ => return Err(Error::internal("plan", "a step cannot write there")),
         };
         Ok(Target { ptr, bytes: slot.bytes })
     }
-    fn step(&self, step: &Step, frame: &mut Frame, inputs: &[Tensor], variables: &[Variable]) -> Result<()> {
+    fn step(&self, step: &Step, frame: &mut Frame, inputs: &[Arg<'_>], variables: &[Variable]) -> Result<()> {
         match step {
             Step::Fused { program, inputs: operands, outputs } => {
                 // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
@@ -138,7 +159,40 @@ impl Plan {
                 }
                 Ok(())
             }
+            Step::If { condition, inputs: operands, outputs, sides, .. } => {
+                // SAFETY: as for a fused step.
+                let taken = unsafe { self.bytes(condition, frame, inputs)? };
+                let side = if taken.first().is_some_and(|b| *b != 0) { &sides[0] } else { &sides[1] };
+                let (args, targets) = self.inside(operands, outputs, frame, inputs)?;
+                let mut own = side.frame()?;
+                // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
+                let ran = unsafe { side.run_into(&mut own, &args, variables, &targets) };
+                side.keep(own);
+                ran
+            }
+            Step::While { inputs: operands, outputs, repeat, .. } => {
+                let (args, targets) = self.inside(operands, outputs, frame, inputs)?;
+                // SAFETY: as for the sides of an `if`.
+                unsafe { repeat.run(&args, variables, &targets) }
+            }
         }
+    }
+    /// Operands and results of a step for the plans inside it.
+    #[allow(clippy::type_complexity, reason = "two lists")]
+    fn inside(
+        &self,
+        operands: &[Slot],
+        outputs: &[Slot],
+        frame: &Frame,
+        inputs: &[Arg<'_>],
+    ) -> Result<(SmallVec<[Arg<'static>; 8]>, SmallVec<[Target; 8]>)> {
+        let arg = |s: &Slot| {
+            // SAFETY: only the address is kept here.
+            let ptr = unsafe { self.bytes(s, frame, inputs)? }.as_ptr();
+            Ok(Arg { ptr, bytes: s.bytes, storage: None })
+        };
+        let args = operands.iter().map(arg).collect::<Result<_>>()?;
+        Ok((args, outputs.iter().map(|s| self.target(s, frame)).collect::<Result<_>>()?))
     }
     /// # Safety
     ///
@@ -147,7 +201,7 @@ impl Plan {
         &'a self,
         slots: &[Slot],
         frame: &Frame,
-        inputs: &'a [Tensor],
+        inputs: &'a [Arg<'_>],
     ) -> Result<SmallVec<[&'a [u8]; 4]>> {
         // SAFETY: the caller's promise.
         slots.iter().map(|s| unsafe { self.bytes(s, frame, inputs) }).collect()
@@ -159,7 +213,7 @@ impl Plan {
         &'a self,
         slots: &[Slot],
         frame: &Frame,
-        inputs: &'a [Tensor],
+        inputs: &'a [Arg<'_>],
     ) -> Result<SmallVec<[View<'a>; 4]>> {
         let view = |s: &Slot| {
             // SAFETY: the caller's promise.
@@ -180,4 +234,9 @@ impl Plan {
         };
         slots.iter().map(view).collect()
     }
+}
+
+fn argument(x: &Tensor) -> Result<Arg<'_>> {
+    let storage = x.host().ok_or_else(|| Error::internal("plan", "an argument is not in host memory"))?;
+    Ok(Arg { ptr: storage.bytes().as_ptr(), bytes: storage.bytes().len(), storage: Some(storage) })
 }

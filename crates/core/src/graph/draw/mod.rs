@@ -30,7 +30,7 @@ impl Role {
             Role::Variable
         } else if *node.op == ops::CONSTANT {
             Role::Constant
-        } else if !node.op.effect.droppable() {
+        } else if !node.effect().droppable() {
             Role::Effect
         } else if node.backward {
             Role::Gradient

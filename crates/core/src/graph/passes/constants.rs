@@ -41,7 +41,7 @@ fn same_everywhere(node: &Node, operands: &[&Tensor]) -> bool {
 }
 
 fn fold(rebuild: &Rebuild<'_>, node: &Node, device: Device) -> Option<Tensor> {
-    let foldable = node.op.effect == Effect::Pure
+    let foldable = node.effect() == Effect::Pure
         && !matches!(node.op.cpu, Cpu::Engine(_))
         && node.outputs.len() == 1
         && node.outputs[0].bytes().is_some_and(|b| b <= LIMIT);

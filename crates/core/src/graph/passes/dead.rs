@@ -11,7 +11,7 @@ pub(super) fn run(graph: &Graph) -> Result<Graph> {
         used[v.node as usize] = true;
     }
     for (i, node) in graph.nodes.iter().enumerate().rev() {
-        used[i] |= !node.op.effect.droppable() || *node.op == ops::INPUT;
+        used[i] |= !node.effect().droppable() || *node.op == ops::INPUT;
         if used[i] {
             node.inputs.iter().for_each(|v| used[v.node as usize] = true);
         }

@@ -25,9 +25,7 @@ pub fn groups(graph: &Graph) -> Vec<Group> {
     let mut build = Build { graph, steps: vec![], open: vec![], home: vec![None; graph.nodes.len()] };
     for (i, node) in graph.nodes.iter().enumerate() {
         let fusable = matches!(node.op.cpu, Cpu::Elementwise(_)) && node.op.effect == Effect::Pure;
-        if *node.op == ops::ASSIGN_VARIABLE {
-            build.close_readers(node.attrs.int("slot"));
-        }
+        node.each_write(&mut |slot| build.close_readers(slot as i64));
         if fusable {
             build.join(i as u32);
         } else {

@@ -53,6 +53,11 @@ pub fn optimise(graph: &Graph, device: Device) -> Result<Graph> {
     )
 }
 
+/// [`optimise`] without writing dumps.
+pub(crate) fn optimise_quietly(graph: &Graph, device: Device) -> Result<Graph> {
+    optimise_into(graph, device, None)
+}
+
 /// [`optimise`], with the text of each step written to a new folder inside `dump`.
 pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<Graph> {
     let dump = Dump::begin(graph, dump)?;

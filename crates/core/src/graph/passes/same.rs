@@ -14,15 +14,15 @@ type Key = (&'static OpDef, SmallVec<[Value; 3]>, Attrs, usize);
 
 pub(super) fn run(graph: &Graph) -> Result<Graph> {
     let mut seen: FxHashMap<Key, u32> = FxHashMap::default();
-    let mut writes = vec![0usize; graph.variables.len()];
+    let mut writes: FxHashMap<usize, usize> = FxHashMap::default();
     let mut rebuild = Rebuild::new(graph);
     for node in &graph.nodes {
-        if *node.op == ops::ASSIGN_VARIABLE {
-            writes[node.attrs.int("slot") as usize] += 1;
-        }
-        let version = match node.op.effect {
+        node.each_write(&mut |slot| *writes.entry(slot).or_default() += 1);
+        let version = match node.effect() {
             Effect::Pure if *node.op != ops::INPUT => 0,
-            Effect::Reads => writes[node.attrs.int("slot") as usize],
+            Effect::Reads if node.is(&ops::READ_VARIABLE) => {
+                writes.get(&(node.attrs.int("slot") as usize)).copied().unwrap_or(0)
+            }
             _ => {
                 rebuild.copy(node);
                 continue;

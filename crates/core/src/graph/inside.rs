@@ -1,0 +1,79 @@
+//! Graphs inside nodes: what they do to the node that has them.
+
+use super::{Graph, Node};
+use crate::op::{Effect, OpDef};
+use crate::ops;
+use std::sync::Arc;
+
+/// Ops that name a variable by its slot.
+pub(crate) fn slot_of(node: &Node) -> Option<usize> {
+    let names = [&ops::READ_VARIABLE, &ops::ASSIGN_VARIABLE, &ops::RNG_READ_AND_SKIP]
+        .iter()
+        .any(|op| *node.op == **op);
+    names.then(|| node.attrs.int("slot") as usize)
+}
+
+/// How strong an effect is: the effect of a graph is the strongest of its nodes.
+fn strength(effect: Effect) -> u8 {
+    match effect {
+        Effect::Pure => 0,
+        Effect::Reads => 1,
+        Effect::MayFail => 2,
+        Effect::Random => 3,
+        Effect::Writes => 4,
+        Effect::Io => 5,
+    }
+}
+
+impl Node {
+    /// What running it does besides computing its results: its op's effect, or the strongest one inside its graphs.
+    pub fn effect(&self) -> Effect {
+        let inside = self.attrs.graphs().map(|(_, g)| g.effect());
+        inside.fold(self.op.effect, |a, b| if strength(b) > strength(a) { b } else { a })
+    }
+    /// Whether it is a node of this op.
+    pub(crate) fn is(&self, op: &'static OpDef) -> bool {
+        *self.op == *op
+    }
+    /// The graphs inside.
+    pub(crate) fn graphs(&self) -> impl Iterator<Item = &Arc<Graph>> {
+        self.attrs.graphs().map(|g| g.1)
+    }
+    /// Calls `f` for each slot that it, or a node inside, writes.
+    pub(crate) fn each_write(&self, f: &mut dyn FnMut(usize)) {
+        match slot_of(self) {
+            Some(slot) if *self.op != ops::READ_VARIABLE => f(slot),
+            _ => self.graphs().for_each(|g| g.nodes.iter().for_each(|n| n.each_write(f))),
+        }
+    }
+    /// Calls `f` for each slot that it, or a node inside, reads as a variable.
+    #[allow(dead_code, reason = "gradients ask which variables a loop reads")]
+    pub(crate) fn each_read(&self, f: &mut dyn FnMut(usize)) {
+        match slot_of(self) {
+            Some(slot) if *self.op == ops::READ_VARIABLE => f(slot),
+            _ => self.graphs().for_each(|g| g.nodes.iter().for_each(|n| n.each_read(f))),
+        }
+    }
+}
+
+impl Graph {
+    /// The strongest effect of its nodes.
+    pub fn effect(&self) -> Effect {
+        let all = self.nodes.iter().map(Node::effect);
+        all.fold(Effect::Pure, |a, b| if strength(b) > strength(a) { b } else { a })
+    }
+    /// Whether both compute the same: names and lines may differ.
+    pub(crate) fn computes_as(&self, other: &Graph) -> bool {
+        let same = |a: &Node, b: &Node| {
+            a.op == b.op && a.inputs == b.inputs && a.attrs == b.attrs && a.outputs == b.outputs
+        };
+        self.inputs == other.inputs
+            && self.outputs == other.outputs
+            && self.nodes.len() == other.nodes.len()
+            && self.nodes.iter().zip(&other.nodes).all(|(a, b)| same(a, b))
+    }
+    /// How many nodes there are, inside nodes too.
+    pub fn node_count(&self) -> usize {
+        self.nodes.iter().map(|n| 1 + n.graphs().map(|g| g.node_count()).sum::<usize>()).sum()
+    }
+}
