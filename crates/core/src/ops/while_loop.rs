@@ -38,11 +38,14 @@ pub static WHILE: OpDef = OpDef {
 
 fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     let (condition, body) = (x.attrs.graph("condition"), x.attrs.graph("body"));
-    let (carried, rows) = (x.attrs.int("carried") as usize, x.attrs.int("rows") as usize);
-    if carried + rows > x.inputs.len() || carried > body.outputs.len() {
+    let count = |name| usize::try_from(x.attrs.int(name)).unwrap_or(usize::MAX);
+    let (carried, rows) = (count("carried"), count("rows"));
+    if carried.saturating_add(rows) > x.inputs.len() || carried > body.outputs.len() {
         return Err(Fault::new(format!("{carried} values cannot be carried beside {rows} rows")));
     }
-    let trips = x.attrs.shape("trips")[0];
+    let &[trips] = &x.attrs.shape("trips")[..] else {
+        return Err(Fault::new("the number of turns must be one dimension"));
+    };
     let (whole, stacks) = x.inputs.split_at(x.inputs.len() - rows);
     takes(condition, whole)?;
     let mut inputs: Vec<Meta> = whole.iter().map(|m| (*m).clone()).collect();

@@ -2,6 +2,7 @@
 
 use super::{Answer, Case, Numbers, panic_text, traced};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tenfold_core::graph::Graph;
 use tenfold_core::op::{Attr, AttrKind, Attrs, OpDef};
 use tenfold_core::{DType, Error, Shape, Tensor, catch, door};
 
@@ -95,6 +96,7 @@ fn random_attrs(op: &OpDef, numbers: &mut Numbers) -> Attrs {
                 (0..n).map(|_| random_int(numbers)).collect::<Vec<i64>>().into()
             }
             AttrKind::Tensor => numbers.tensor(DType::F32, &Shape::from([2])).into(),
+            AttrKind::Graph => Graph::default().into(),
         };
         attrs = attrs.with(name, attr);
     }
