@@ -43,6 +43,11 @@ pub trait Executable: Send + Sync {
     fn describe(&self) -> String;
 }
 
+#[doc(hidden)]
+pub use crate::cpu::engine::interpret;
+#[doc(hidden)]
+pub use crate::cpu::flow::Inside;
+
 struct Entry {
     name: String,
     backend: Box<dyn Backend>,

@@ -166,7 +166,7 @@ pub(crate) fn read_variable(v: &Variable) -> Tensor {
         true => trace::read_variable(v, at, backward).or_raise(),
         false => v.peek(),
     };
-    tape::watch_read(v, &x);
+    tape::watch_read(v, &x, at);
     x
 }
 

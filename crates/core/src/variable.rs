@@ -3,12 +3,13 @@
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
+use crate::graph::Value;
 use crate::shape::{Meta, Shape};
-use crate::tensor::{AsOperand, Operand, Tensor};
+use crate::tensor::{AsOperand, Operand, Repr, Symbol, Tensor};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// A mutable tensor with an identity. Clones are handles to the same variable.
 ///
@@ -31,6 +32,8 @@ struct Inner {
     device: Device,
     trainable: bool,
     value: Mutex<Tensor>,
+    /// What a tape knows the variable by: every read depends on it.
+    handle: OnceLock<Tensor>,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -78,6 +81,7 @@ impl Variable {
             device: value.device(),
             trainable,
             value: Mutex::new(value.alias()),
+            handle: OnceLock::new(),
         })))
     }
     /// What tells this variable from all others of the program's life.
@@ -112,6 +116,12 @@ impl Variable {
     #[track_caller]
     pub fn read(&self) -> Tensor {
         crate::door::read_variable(self)
+    }
+    /// The tensor without elements that stands for the variable on tapes.
+    pub(crate) fn handle(&self) -> &Tensor {
+        // No trace has the number 0.
+        let symbol = Symbol { trace: 0, value: Value { node: u32::MAX, output: 0 } };
+        self.0.handle.get_or_init(|| Tensor::new(self.meta().clone(), Repr::Symbol(symbol)))
     }
     pub(crate) fn lock(&self) -> MutexGuard<'_, Tensor> {
         self.0.value.lock().unwrap_or_else(|poisoned| poisoned.into_inner())

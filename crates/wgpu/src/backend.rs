@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tenfold_core::buffer::{Buffer as HostBuffer, Storage};
-use tenfold_core::device::{Backend, Executable, Outputs, RemoteBuffer};
+use tenfold_core::device::{Backend, Executable, Outputs, RemoteBuffer, interpret};
 use tenfold_core::graph::Graph;
 use tenfold_core::op::{self, Attrs, Metas, OpDef};
 use tenfold_core::{DType, Device, Error, Kind, Meta, Result, Tensor, ops};
@@ -117,7 +117,7 @@ struct Key {
 
 impl State {
     /// This device, as the core names it.
-    fn device(&self) -> Result<Device> {
+    pub fn device(&self) -> Result<Device> {
         match self.device.get() {
             Some(device) => Ok(*device),
             None => Ok(*self.device.get_or_init({
@@ -226,6 +226,10 @@ impl Backend for GpuBackend {
     }
 
     fn compile(&self, graph: &Graph) -> Result<Arc<dyn Executable>> {
+        // Sizes that only the run decides: node by node, with what is concrete inside nodes made ready.
+        if !graph.is_concrete() {
+            return interpret(graph, self.0.device()?);
+        }
         Ok(Arc::new(GpuExecutable::new(self.0.clone(), graph)?))
     }
 

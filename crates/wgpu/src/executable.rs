@@ -12,7 +12,7 @@ use crate::plan::{Builder, Place, Program};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use tenfold_core::device::Executable;
+use tenfold_core::device::{Executable, Inside};
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
 use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
@@ -37,6 +37,8 @@ enum Task {
     Alias(usize, usize),
     /// What the host does with values that are read back: a print, an assertion. It waits for the device.
     Host { node: Node, inputs: Vec<usize> },
+    /// A node with graphs, which are executables of their own. The scalar of a condition is read back.
+    Inside { node: Node, inside: Inside, inputs: Vec<usize>, outputs: Vec<usize> },
     Run {
         op: &'static OpDef,
         at: Line,
@@ -55,7 +57,6 @@ pub(crate) struct GpuExecutable {
     dead: Vec<Vec<usize>>,
     metas: Vec<Meta>,
     outputs: Vec<usize>,
-    variables: Vec<Meta>,
 }
 
 impl GpuExecutable {
@@ -72,8 +73,7 @@ impl GpuExecutable {
         let numbers = Numbers::of(graph);
         let outputs: Vec<usize> = graph.outputs.iter().map(|v| numbers.get(*v)).collect();
         let dead = last_uses(&tasks, metas.len(), &outputs);
-        let variables = graph.variables.iter().map(|v| v.meta.clone()).collect();
-        Ok(GpuExecutable { state, tasks, dead, metas, outputs, variables })
+        Ok(GpuExecutable { state, tasks, dead, metas, outputs })
     }
 }
 
@@ -103,6 +103,9 @@ fn last_uses(tasks: &[Task], values: usize, outputs: &[usize]) -> Vec<Vec<usize>
                 last[*to] = Some(i);
             }
             Task::Host { inputs, .. } => inputs.iter().for_each(|v| last[*v] = Some(i)),
+            Task::Inside { inputs, outputs, .. } => {
+                inputs.iter().chain(outputs).for_each(|v| last[*v] = Some(i));
+            }
             Task::Run { inputs, outputs, .. } => {
                 inputs.iter().chain(outputs).for_each(|v| last[*v] = Some(i));
             }
@@ -221,6 +224,10 @@ impl<'g> Planner<'g> {
             let (from, to) = (&self.metas[inputs[0]], &node.outputs[0]);
             shares_memory(node.op, from, to).map_err(|refusal| refusal_of(refusal, node.op))?;
             Task::Alias(inputs[0], first)
+        } else if node.attrs.graphs().next().is_some() {
+            let inside = Inside::ready(node, self.state.device()?)?;
+            let outputs = (first..first + node.outputs.len()).collect();
+            Task::Inside { node: node.clone(), inside, inputs, outputs }
         } else if matches!(node.op.gpu, op::Gpu::Engine) {
             Task::Host { node: node.clone(), inputs }
         } else {
@@ -374,13 +381,25 @@ impl Executable for GpuExecutable {
                 }
                 Task::Assign(from, slot) => {
                     let buffer = values[*from].clone().ok_or_else(missing)?;
-                    variables[*slot].poke(self.state.tensor(self.variables[*slot].clone(), buffer)?);
+                    variables[*slot].poke(self.state.tensor(variables[*slot].meta().clone(), buffer)?);
                 }
                 Task::Stream(slot, elements, to) => {
                     let stream = random::read_and_skip(&variables[*slot], *elements)?;
                     values[*to] = Some(self.state.upload(stream.meta(), stream.storage()?.bytes())?);
                 }
                 Task::Alias(from, to) => values[*to] = values[*from].clone(),
+                Task::Inside { node, inside, inputs, outputs } => {
+                    let operands: Vec<Tensor> = inputs
+                        .iter()
+                        .map(|v| {
+                            self.state.tensor(self.metas[*v].clone(), values[*v].clone().ok_or_else(missing)?)
+                        })
+                        .collect::<Result<_>>()?;
+                    let results = inside.run(node, &operands.iter().collect::<Vec<_>>(), variables)?;
+                    for (value, y) in outputs.iter().zip(&results) {
+                        values[*value] = Some(self.state.buffer(y, node.op.name)?.clone());
+                    }
+                }
                 Task::Host { node, inputs } => {
                     let operands: Vec<Tensor> = inputs
                         .iter()

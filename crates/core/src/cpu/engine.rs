@@ -1,4 +1,4 @@
-//! Running a graph on the CPU, node by node: the reference executor.
+//! Running a graph node by node: the reference executor, and the one for sizes that only the run decides.
 
 use super::flow::Inside;
 use crate::device::{Device, Executable, Outputs};
@@ -43,27 +43,41 @@ pub(crate) fn run(
 /// Runs each node with the kernel that eager uses.
 struct Interpreter {
     graph: Graph,
+    device: Device,
     /// The graphs inside nodes, by node, where they can be made ready before the run.
     inside: FxHashMap<usize, Inside>,
 }
 
 /// The executable of a graph: a plan if all sizes are known, else the interpreter.
 pub(crate) fn compile(graph: &Graph) -> Result<Arc<dyn Executable>> {
-    if graph.is_concrete() {
-        return super::plan::compile(graph);
+    match graph.is_concrete() {
+        true => super::plan::compile(graph),
+        false => interpret(graph, Device::cpu()),
     }
+}
+
+/// The executable of a graph with sizes that only the run decides, on any device: what can be is made ready before.
+///
+/// # Errors
+///
+/// If the device cannot run a graph inside a node.
+pub fn interpret(graph: &Graph, device: Device) -> Result<Arc<dyn Executable>> {
     let mut inside = FxHashMap::default();
     for (i, node) in graph.nodes.iter().enumerate() {
         if node.graphs().next().is_some() && node.graphs().all(|g| g.is_concrete()) {
-            inside.insert(i, Inside::compile(node)?);
+            inside.insert(i, Inside::optimised(node, &graph.variables, device)?);
         }
     }
-    Ok(Arc::new(Interpreter { graph: graph.clone(), inside }))
+    Ok(Arc::new(Interpreter { graph: graph.clone(), device, inside }))
 }
 
 /// The reference executor: what every plan must agree with, to the bit.
 pub(crate) fn interpreter(graph: &Graph) -> Arc<dyn Executable> {
-    Arc::new(Interpreter { graph: graph.clone(), inside: FxHashMap::default() })
+    interpreter_on(graph, Device::cpu())
+}
+
+pub(super) fn interpreter_on(graph: &Graph, device: Device) -> Arc<dyn Executable> {
+    Arc::new(Interpreter { graph: graph.clone(), device, inside: FxHashMap::default() })
 }
 
 impl Interpreter {
@@ -90,13 +104,19 @@ impl Interpreter {
         if node.graphs().next().is_some() {
             return match self.inside.get(&i) {
                 Some(inside) => inside.run(node, &operands, variables),
-                None => Inside::interpret(node).run(node, &operands, variables),
+                None => Inside::interpret(node, self.device).run(node, &operands, variables),
             };
         }
         if matches!(node.op.cpu, Cpu::Engine(_)) {
-            return run(node.op, &operands, &node.attrs, &node.outputs, variables).map_err(|e| e.at(node.at));
+            // What the engine does is done on the host.
+            let here: SmallVec<[Tensor; 4]> =
+                operands.iter().map(|x| x.to(Device::cpu())).collect::<Result<_>>()?;
+            let here: SmallVec<[&Tensor; 4]> = here.iter().collect();
+            let made =
+                run(node.op, &here, &node.attrs, &node.outputs, variables).map_err(|e| e.at(node.at))?;
+            return made.iter().map(|y| y.to(self.device)).collect();
         }
-        Device::cpu().backend().run(node.op, &operands, &node.attrs, &node.outputs).map_err(|e| e.at(node.at))
+        self.device.backend().run(node.op, &operands, &node.attrs, &node.outputs).map_err(|e| e.at(node.at))
     }
 }
 

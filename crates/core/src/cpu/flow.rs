@@ -1,9 +1,11 @@
-//! Nodes with graphs, run tensor by tensor: for graphs with sizes that only the run decides.
+//! Nodes with graphs, run tensor by tensor: for graphs with sizes that only the run decides, and for other devices.
 
-use super::engine::{compile, interpreter};
+use super::engine::interpreter_on;
+use crate::buffer::Storage;
 use crate::device::{Device, Executable, Outputs};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, passes};
+use crate::graph::{Graph, Node, VariableInfo, passes};
+use crate::op::Attrs;
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tensor::Tensor;
@@ -11,26 +13,42 @@ use crate::variable::Variable;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// The graphs of a node, ready to run.
-pub(super) struct Inside(SmallVec<[Arc<dyn Executable>; 2]>);
+/// The graphs of a node, ready to run on a device.
+pub struct Inside {
+    graphs: SmallVec<[Arc<dyn Executable>; 2]>,
+    device: Device,
+}
 
 impl Inside {
-    /// Plans where all sizes are known.
-    pub(super) fn compile(node: &Node) -> Result<Inside> {
-        let one = |graph: &Arc<Graph>| match graph.is_concrete() {
-            true => compile(&passes::optimise_quietly(graph, Device::cpu())?),
-            false => Ok(interpreter(graph)),
+    /// The graphs as they are, for a node of a graph that the passes have seen. They are concrete.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot run a graph.
+    pub fn ready(node: &Node, device: Device) -> Result<Inside> {
+        let graphs = node.graphs().map(|graph| device.backend().compile(graph)).collect::<Result<_>>()?;
+        Ok(Inside { graphs, device })
+    }
+    /// The graphs after the passes. They are concrete, and of a function with these variables.
+    pub(super) fn optimised(node: &Node, variables: &[VariableInfo], device: Device) -> Result<Inside> {
+        let one = |graph: &Arc<Graph>| {
+            device.backend().compile(&passes::optimise_inside(graph, variables, device)?)
         };
-        Ok(Inside(node.graphs().map(one).collect::<Result<_>>()?))
+        Ok(Inside { graphs: node.graphs().map(one).collect::<Result<_>>()?, device })
     }
     /// For one run with sizes that are known only now.
-    pub(super) fn interpret(node: &Node) -> Inside {
-        Inside(node.graphs().map(|graph| interpreter(graph)).collect())
+    pub(super) fn interpret(node: &Node, device: Device) -> Inside {
+        Inside { graphs: node.graphs().map(|graph| interpreter_on(graph, device)).collect(), device }
     }
-    pub(super) fn run(&self, node: &Node, operands: &[&Tensor], variables: &[Variable]) -> Result<Outputs> {
+    /// Runs the node. The operands are on the device, `variables` are the function's by slot.
+    ///
+    /// # Errors
+    ///
+    /// What a node inside fails with, or a carried value that changes.
+    pub fn run(&self, node: &Node, operands: &[&Tensor], variables: &[Variable]) -> Result<Outputs> {
         let all: Vec<Tensor> = operands.iter().map(|x| (*x).clone()).collect();
         if node.is(&ops::IF) {
-            let side = if all[0].item::<bool>()? { &self.0[0] } else { &self.0[1] };
+            let side = if all[0].item::<bool>()? { &self.graphs[0] } else { &self.graphs[1] };
             return Ok(side.run(&all[1..], variables)?.into());
         }
         self.repeat(node, all, variables)
@@ -47,6 +65,7 @@ impl Inside {
         if trips.is_some_and(|n| stacks.iter().any(|s| s.shape()[0] != n)) {
             return Err(Error::invalid("while", "operands that are taken by rows differ in their number"));
         }
+        let each: Vec<Rows> = stacks.iter().map(|s| Rows::of(s, self.device)).collect::<Result<_>>()?;
         let mut extras: Vec<Stack> = body.outputs[carried..].iter().map(|_| Stack::default()).collect();
         let mut turn = 0;
         loop {
@@ -54,7 +73,7 @@ impl Inside {
                 Some(n) if turn == n => break,
                 Some(_) => {}
                 None => {
-                    let goes_on = self.0[0].run(&args[..whole], variables)?;
+                    let goes_on = self.graphs[0].run(&args[..whole], variables)?;
                     if !goes_on[0].item::<bool>()? {
                         break;
                     }
@@ -65,10 +84,10 @@ impl Inside {
                 _ => turn,
             };
             args.truncate(whole);
-            for stack in &stacks {
-                args.push(row_of(stack, row)?);
+            for rows in &each {
+                args.push(rows.row(row)?);
             }
-            let mut results = self.0[1].run(&args, variables)?.into_iter();
+            let mut results = self.graphs[1].run(&args, variables)?.into_iter();
             for (k, arg) in args.iter_mut().enumerate().take(carried) {
                 let next = results.next().ok_or_else(|| Error::internal("while", "a result is missing"))?;
                 if next.meta() != arg.meta() {
@@ -85,23 +104,47 @@ impl Inside {
         args.truncate(carried);
         let mut results: Outputs = args.into();
         for (stack, v) in extras.into_iter().zip(&body.outputs[carried..]) {
-            results.push(stack.finish(body.meta(*v), turn, reverse)?);
+            results.push(stack.finish(body.meta(*v), turn, reverse, self.device)?);
         }
         Ok(results)
     }
 }
 
-fn row_of(stack: &Tensor, row: usize) -> Result<Tensor> {
-    let shape: Shape = stack.shape()[1..].iter().copied().collect();
-    let meta = Meta::new(stack.dtype(), shape);
-    let bytes = meta.bytes().unwrap_or(0);
-    Ok(Tensor::from_storage(meta, stack.storage()?.window(row * bytes, bytes)))
+/// A tensor that is taken by rows.
+enum Rows {
+    /// Rows are windows of its memory.
+    Host(Meta, Storage),
+    Made(Outputs),
+}
+
+impl Rows {
+    fn of(stack: &Tensor, device: Device) -> Result<Rows> {
+        let shape: Shape = stack.shape()[1..].iter().copied().collect();
+        let row = Meta::new(stack.dtype(), shape);
+        if let Some(storage) = stack.host() {
+            return Ok(Rows::Host(row, storage.clone()));
+        }
+        let outs = SmallVec::from_elem(row, stack.shape()[0].size().unwrap_or(0));
+        let attrs = Attrs::new().with("axis", 0i64);
+        Ok(Rows::Made(device.backend().run(&ops::UNSTACK, &[stack], &attrs, &outs)?))
+    }
+    fn row(&self, row: usize) -> Result<Tensor> {
+        Ok(match self {
+            Rows::Host(meta, storage) => {
+                let bytes = meta.bytes().unwrap_or(0);
+                Tensor::from_storage(meta.clone(), storage.window(row * bytes, bytes))
+            }
+            Rows::Made(rows) => rows[row].clone(),
+        })
+    }
 }
 
 /// Rows of one shape, one after the other.
 #[derive(Default)]
 struct Stack {
     bytes: Vec<u8>,
+    /// Rows on a device that is not the host.
+    made: Vec<Tensor>,
     meta: Option<Meta>,
 }
 
@@ -116,11 +159,14 @@ impl Stack {
             Some(_) => {}
             None => self.meta = Some(row.meta().clone()),
         }
-        self.bytes.extend_from_slice(row.storage()?.bytes());
+        match row.host() {
+            Some(storage) => self.bytes.extend_from_slice(storage.bytes()),
+            None => self.made.push(row.clone()),
+        }
         Ok(())
     }
     /// `decided` is what is known of a row that never was.
-    fn finish(mut self, decided: &Meta, turns: usize, reverse: bool) -> Result<Tensor> {
+    fn finish(mut self, decided: &Meta, turns: usize, reverse: bool, device: Device) -> Result<Tensor> {
         let row = self.meta.unwrap_or_else(|| {
             let dims = decided.shape.iter().map(|d| d.size().unwrap_or(0));
             Meta::new(decided.dtype, dims.collect::<Shape>())
@@ -131,6 +177,15 @@ impl Stack {
             self.bytes = rows;
         }
         let shape: Shape = std::iter::once(turns.into()).chain(row.shape.iter().copied()).collect();
-        Tensor::from_raw(Meta::new(row.dtype, shape), &self.bytes)
+        let meta = Meta::new(row.dtype, shape);
+        if self.made.is_empty() {
+            return Tensor::from_raw(meta, &self.bytes)?.to(device);
+        }
+        if reverse {
+            self.made.reverse();
+        }
+        let rows: Vec<&Tensor> = self.made.iter().collect();
+        let (attrs, outs) = (Attrs::new().with("axis", 0i64), SmallVec::from_elem(meta, 1));
+        Ok(device.backend().run(&ops::STACK, &rows, &attrs, &outs)?.swap_remove(0))
     }
 }

@@ -4,7 +4,7 @@ pub(crate) mod copy;
 pub(crate) mod device;
 pub(crate) mod elementwise;
 pub(crate) mod engine;
-mod flow;
+pub(crate) mod flow;
 pub(crate) mod int;
 pub(crate) mod plan;
 

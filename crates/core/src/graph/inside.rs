@@ -47,7 +47,6 @@ impl Node {
         }
     }
     /// Calls `f` for each slot that it, or a node inside, reads as a variable.
-    #[allow(dead_code, reason = "gradients ask which variables a loop reads")]
     pub(crate) fn each_read(&self, f: &mut dyn FnMut(usize)) {
         match slot_of(self) {
             Some(slot) if *self.op == ops::READ_VARIABLE => f(slot),

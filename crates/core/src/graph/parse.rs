@@ -124,7 +124,10 @@ impl Reader<'_> {
         }
         // Input nodes stand where they were made; their places are numbers.
         let mut order: Vec<usize> = (0..graph.inputs.len()).collect();
-        order.sort_by_key(|k| graph.node(graph.inputs[*k].node).attrs.int("index"));
+        order.sort_by_key(|k| match graph.node(graph.inputs[*k].node).attrs.get("index") {
+            Some(Attr::Int(place)) => *place,
+            _ => 0,
+        });
         graph.inputs = order.iter().map(|k| graph.inputs[*k]).collect();
         graph.input_names = order.iter().map(|k| graph.input_names[*k].clone()).collect();
         Some(graph)

@@ -29,7 +29,8 @@ impl Graph {
         self.verify_with(&self.variables)
     }
 
-    fn verify_with(&self, variables: &[VariableInfo]) -> Result<()> {
+    /// [`Graph::verify`] with the variables of the function that the graph is in.
+    pub(super) fn verify_with(&self, variables: &[VariableInfo]) -> Result<()> {
         for (i, node) in self.nodes.iter().enumerate() {
             self.verify_node(i, node, variables).map_err(|what| self.broken(i, &what))?;
             for (name, graph) in node.attrs.graphs() {

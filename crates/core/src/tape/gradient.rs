@@ -269,7 +269,7 @@ fn reachable(record: &Record, sources: &[Source]) -> FxHashSet<usize> {
                 set.insert(x.id());
             }
             Source::Variable(v) => {
-                set.extend(record.reads.get(&v.id()).into_iter().flatten().map(|x| x.id()))
+                set.insert(v.handle().id());
             }
         }
     }
@@ -305,15 +305,8 @@ fn answer(
     let (meta, name, found) = match source {
         Source::Tensor(x) => (x.meta().clone(), format!("source {i}"), cotangents.get(&x.id()).cloned()),
         Source::Variable(v) => {
-            let reads = record.reads.get(&v.id()).map(Vec::as_slice).unwrap_or_default();
-            let mut sum: Option<Tensor> = None;
-            for dv in reads.iter().filter_map(|x| cotangents.get(&x.id())) {
-                sum = Some(match sum {
-                    Some(old) => old.try_add(dv)?,
-                    None => dv.clone(),
-                });
-            }
-            (v.meta().clone(), format!("variable `{}`", v.name()), sum)
+            let found = cotangents.get(&v.handle().id()).cloned();
+            (v.meta().clone(), format!("variable `{}`", v.name()), found)
         }
     };
     if let Some(gradient) = found {
@@ -331,7 +324,7 @@ fn answer(
     }
     let read = match source {
         Source::Tensor(x) => record.tracked.contains(&x.id()),
-        Source::Variable(v) => record.reads.get(&v.id()).is_some_and(|r| !r.is_empty()),
+        Source::Variable(v) => record.reads.get(&v.id()).is_some_and(|n| *n > 0),
     };
     let why = match (read, breaks.first()) {
         (false, _) => "it was not watched or not used while the tape recorded".to_string(),

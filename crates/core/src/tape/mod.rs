@@ -55,8 +55,8 @@ pub(crate) struct Record {
     pub(crate) tracked: FxHashSet<usize>,
     /// Watched tensors, kept alive so that their identities stay unique.
     pub(crate) watched: Vec<Tensor>,
-    /// What reading each variable gave, in order.
-    pub(crate) reads: FxHashMap<u64, Vec<Tensor>>,
+    /// How often each variable was read.
+    pub(crate) reads: FxHashMap<u64, usize>,
 }
 
 struct Tape {
@@ -139,7 +139,9 @@ impl GradientTape {
     }
     /// Watches a variable from its next read on, trainable or not.
     pub fn watch_variable(&self, v: &Variable) {
-        self.tape.record.borrow_mut().reads.entry(v.id()).or_default();
+        let mut record = self.tape.record.borrow_mut();
+        record.tracked.insert(v.handle().id());
+        record.reads.entry(v.id()).or_default();
     }
     /// Runs `f` without recording it on this tape.
     pub fn stop_recording<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -251,7 +253,7 @@ pub(crate) fn follows(v: &Variable) -> bool {
         && TAPES.with_borrow(|tapes| {
             tapes.iter().any(|t| {
                 let wanted = v.trainable() && t.watch_variables;
-                t.paused.get() == 0 && (wanted || t.record.borrow().reads.contains_key(&v.id()))
+                t.paused.get() == 0 && (wanted || t.record.borrow().tracked.contains(&v.handle().id()))
             })
         })
 }
@@ -322,20 +324,43 @@ pub(crate) fn record_transfer(x: &Tensor, y: &Tensor, at: Place) {
     record_custom("to", &[x], std::slice::from_ref(y), at, pullback);
 }
 
-/// Tells the tapes that reading `v` gave `x`.
-#[inline]
-pub(crate) fn watch_read(v: &Variable, x: &Tensor) {
-    if !is_recording() {
+/// Makes the tapes that follow `v` know it, for an entry that reads it somewhere inside: what such an entry depends on.
+pub(crate) fn follow(v: &Variable) -> Tensor {
+    each_following(v, |record| *record.reads.entry(v.id()).or_default() += 1);
+    v.handle().clone()
+}
+
+/// Calls `f` with the record of each tape that follows a read of `v` now.
+fn each_following(v: &Variable, mut f: impl FnMut(&mut Record)) {
+    if !v.dtype().is_float() {
         return;
     }
     TAPES.with_borrow(|tapes| {
         for tape in tapes.iter().filter(|t| t.paused.get() == 0) {
             let record = &mut *tape.record.borrow_mut();
-            let wanted = (v.trainable() && tape.watch_variables) || record.reads.contains_key(&v.id());
-            if wanted && v.dtype().is_float() {
-                record.tracked.insert(x.id());
-                record.reads.entry(v.id()).or_default().push(x.clone());
+            if (v.trainable() && tape.watch_variables) || record.tracked.contains(&v.handle().id()) {
+                record.tracked.insert(v.handle().id());
+                f(record);
             }
         }
+    });
+}
+
+/// Tells the tapes that reading `v` gave `x`: an entry like any other, so that the cotangents of reads are added in the
+/// order of the walk.
+#[inline]
+pub(crate) fn watch_read(v: &Variable, x: &Tensor, at: Place) {
+    if !is_recording() {
+        return;
+    }
+    each_following(v, |record| {
+        record.tracked.insert(x.id());
+        *record.reads.entry(v.id()).or_default() += 1;
+        record.entries.push(Entry {
+            what: What::Custom("read_variable", Rc::new(|dys| Ok(dys.to_vec()))),
+            inputs: SmallVec::from_elem(v.handle().clone(), 1),
+            outputs: SmallVec::from_elem(x.clone(), 1),
+            at,
+        });
     });
 }

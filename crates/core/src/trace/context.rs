@@ -149,6 +149,13 @@ pub(crate) struct Custom {
     pub(crate) variables: Vec<Variable>,
 }
 
+impl Custom {
+    /// The node of the function's graph that it is about, or that it is inside of.
+    pub(super) fn node(&self) -> u32 {
+        self.path.first().map_or(self.output.node, |p| p.0)
+    }
+}
+
 /// [`trace_at`] the line of the caller.
 #[track_caller]
 pub(crate) fn trace<R>(
@@ -187,12 +194,7 @@ pub(crate) fn trace_at<R>(
 }
 
 /// A new trace and its arguments.
-fn begin(
-    at: Place,
-    name: &str,
-    device: Device,
-    arguments: &[(String, Meta)],
-) -> (State, Vec<Tensor>) {
+fn begin(at: Place, name: &str, device: Device, arguments: &[(String, Meta)]) -> (State, Vec<Tensor>) {
     let id = NEXT_TRACE.fetch_add(1, Ordering::Relaxed);
     let mut graph = Graph { name: name.to_string(), ..Graph::default() };
     let mut symbols = vec![];
@@ -264,7 +266,6 @@ pub(super) fn set_results(results: &[Tensor], at: Place) -> Result<()> {
 }
 
 /// The variables of the function that is being traced, by slot.
-#[allow(dead_code, reason = "the gradients of these nodes replay their graphs")]
 pub(super) fn function_variables() -> Result<Vec<Variable>> {
     with_function(|state| Ok(state.variables.clone()))
 }

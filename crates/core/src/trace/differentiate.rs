@@ -14,6 +14,7 @@ use crate::op::Attrs;
 use crate::ops;
 use crate::tape::{self, CallPullback, GradientTape};
 use crate::tensor::Tensor;
+use crate::variable::Variable;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::rc::Rc;
@@ -31,13 +32,11 @@ struct Wanted {
     order: u32,
 }
 
-/// The program with more outputs: the values read from followed variables, then what the backward needs.
+/// The program with more outputs: what the backward needs.
 struct Forward {
     program: Arc<Program>,
     /// The outputs of the function itself.
     own: usize,
-    /// The slot of each read that a tape follows; the values are the outputs after the function's own.
-    reads: Vec<usize>,
     /// The output that holds each kept value.
     kept: FxHashMap<Value, usize>,
     /// How many outputs there are after each order; a cotangent mask of order `n` concerns the outputs before `levels[n]`.
@@ -51,7 +50,7 @@ struct Forward {
 struct Backward {
     program: Arc<Program>,
     operands: Vec<Operand>,
-    /// For each input of the entry, which result is its gradient.
+    /// For each input of the entry, and then for each variable that is followed, which result is its gradient.
     results: Vec<Option<usize>>,
 }
 
@@ -69,9 +68,12 @@ enum Operand {
 pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
     let mut room = SmallVec::new();
     let inputs: Vec<Tensor> = program.inputs(arguments, &mut room).to_vec();
+    let mut slots = vec![false; program.variables.len()];
+    program.graph.nodes.iter().for_each(|n| n.each_read(&mut |slot| slots[slot] = true));
+    slots.iter_mut().zip(&program.variables).for_each(|(wanted, v)| *wanted &= tape::follows(v));
     let wanted = Wanted {
         inputs: inputs.iter().map(|x| x.dtype().is_float() && tape::tracks(x)).collect(),
-        slots: program.variables.iter().map(tape::follows).collect(),
+        slots,
         order: tape::depth(),
     };
     let forward = program.derivatives.forward(program, wanted, at)?;
@@ -83,18 +85,20 @@ pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Pl
             outputs[i] = outputs[i].alias();
         }
     }
-    let reads = forward.own..forward.own + forward.reads.len();
-    for (slot, x) in forward.reads.iter().zip(&outputs[reads.clone()]) {
-        tape::watch_read(&program.variables[*slot], x);
-    }
-    let sources: Vec<&Tensor> = inputs.iter().chain(&outputs[reads.clone()]).collect();
-    let results: Vec<Tensor> =
-        (0..outputs.len()).filter(|i| !reads.contains(i)).map(|i| outputs[i].clone()).collect();
+    let handles: Vec<Tensor> = forward.wanted.variables(&forward.base).map(tape::follow).collect();
+    let sources: Vec<&Tensor> = inputs.iter().chain(&handles).collect();
     let (kept, entry) = ((inputs.clone(), outputs.clone()), forward.clone());
     let pullback: CallPullback = Rc::new(move |dys, so_far| entry.pull(&kept.0, &kept.1, dys, so_far, at));
-    tape::record_call(program.name, &sources, &results, at, pullback);
+    tape::record_call(program.name, &sources, &outputs, at, pullback);
     outputs.truncate(forward.own);
     Ok(outputs)
+}
+
+impl Wanted {
+    /// The variables that are followed.
+    fn variables<'a>(&'a self, program: &'a Program) -> impl Iterator<Item = &'a Variable> {
+        program.variables.iter().zip(&self.slots).filter(|v| *v.1).map(|v| v.0)
+    }
 }
 
 impl Derivatives {
@@ -111,24 +115,17 @@ impl Derivatives {
 
 impl Forward {
     fn make(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<Forward> {
+        let (base, wanted) = keeping(base, wanted, at)?;
+        let base = &base;
         let mut graph = base.graph.clone();
         let own = graph.outputs.len();
-        let mut reads = vec![];
         let mut kept = FxHashMap::default();
-        for (i, node) in base.graph.nodes.iter().enumerate() {
-            if let Some(slot) = followed_slot(node, &wanted) {
-                let value = Value { node: i as u32, output: 0 };
-                kept.insert(value, graph.outputs.len());
-                graph.outputs.push(value);
-                reads.push(slot);
-            }
-        }
         for (k, value) in base.graph.outputs.iter().enumerate() {
             kept.entry(*value).or_insert(k);
         }
         let mut levels = vec![graph.outputs.len()];
         for _ in 0..wanted.order {
-            let mask = cotangent_mask(&graph, own, reads.len(), graph.outputs.len());
+            let mask = cotangent_mask(&graph, graph.outputs.len());
             let (_, operands, _) = derive(base, &wanted, &graph.outputs, &mask, at)?;
             for operand in operands {
                 if let Operand::Value(value) = operand
@@ -151,7 +148,6 @@ impl Forward {
         Ok(Forward {
             program: Arc::new(program),
             own,
-            reads,
             kept,
             levels,
             wanted,
@@ -159,8 +155,8 @@ impl Forward {
             backward: Mutex::default(),
         })
     }
-    /// Cotangents of the entry's outputs (the reads left out), and what its inputs (the reads last) have so far, to what
-    /// they then have. What they have so far is taken as a cotangent of an output that is the input itself.
+    /// Cotangents of the entry's outputs, and what its inputs (the variables last) have so far, to what they then have. What
+    /// they have so far is taken as a cotangent of an output that is the input itself.
     fn pull(
         &self,
         inputs: &[Tensor],
@@ -169,9 +165,7 @@ impl Forward {
         so_far: &[Option<Tensor>],
         at: Place,
     ) -> Result<Vec<Option<Tensor>>> {
-        let (before, after) = dys.split_at(self.own);
-        let (arguments, reads) = so_far.split_at(inputs.len());
-        let mut all: Vec<Option<Tensor>> = [before, reads, after, arguments].concat();
+        let mut all: Vec<Option<Tensor>> = [dys, so_far].concat();
         let mask: Vec<bool> = all.iter().map(Option::is_some).collect();
         let backward = match self.backward(mask.clone(), at)? {
             Some(backward) => backward,
@@ -179,7 +173,7 @@ impl Forward {
                 // What this set of cotangents needs was not kept: give zeros to the outputs that have none.
                 let last = mask[..outputs.len()].iter().rposition(|m| *m).map_or(0, |i| i + 1);
                 let upto = self.levels.iter().copied().find(|n| *n >= last).unwrap_or(outputs.len());
-                let mut full = cotangent_mask(&self.program.graph, self.own, self.reads.len(), upto);
+                let mut full = cotangent_mask(&self.program.graph, upto);
                 full.resize(mask.len(), false);
                 full.iter_mut().zip(&mask).for_each(|(f, m)| *f |= m);
                 for (i, y) in outputs.iter().enumerate() {
@@ -219,24 +213,40 @@ impl Forward {
     }
 }
 
-fn followed_slot(node: &Node, wanted: &Wanted) -> Option<usize> {
-    if *node.op != ops::READ_VARIABLE {
-        return None;
+/// The program with results for the gradient at each node that has graphs; the program itself if it has none such.
+fn keeping(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<(Arc<Program>, Wanted)> {
+    let graph = &base.graph;
+    if graph.nodes.iter().all(|n| n.graphs().next().is_none()) {
+        return Ok((base.clone(), wanted));
     }
-    let slot = node.attrs.int("slot") as usize;
-    wanted.slots[slot].then_some(slot)
+    let metas = graph.inputs.iter().map(|v| graph.meta(*v).clone());
+    let arguments: Vec<_> = graph.input_names.iter().cloned().zip(metas).collect();
+    let body = |xs: &[Tensor]| {
+        let tape = GradientTape::without_variables();
+        xs.iter().zip(&wanted.inputs).filter(|x| *x.1).for_each(|x| tape.watch(x.0));
+        wanted.variables(base).for_each(|v| tape.watch_variable(v));
+        Ok(replay(base, xs)?.outputs)
+    };
+    let traced = super::apart(|| {
+        tape::isolated(|| super::trace_at(at, &graph.name, base.device, &arguments, body, Vec::clone))
+    })?;
+    // The arguments were all inputs, captures too. The slots of variables are this trace's.
+    let captures = base.captures.iter().chain(&traced.captures).cloned().collect();
+    let super::Traced { graph, variables, customs, .. } = traced;
+    let followed: Vec<u64> = wanted.variables(base).map(Variable::id).collect();
+    let slots = variables.iter().map(|v| followed.contains(&v.id())).collect();
+    let made = Program::new(base.name, graph, captures, variables, customs, base.device);
+    Ok((Arc::new(made), Wanted { slots, ..wanted }))
 }
 
-/// Every float output below `upto` but the reads.
-fn cotangent_mask(graph: &Graph, own: usize, reads: usize, upto: usize) -> Vec<bool> {
-    let wanted = |(i, v): (usize, &Value)| {
-        i < upto && !(own..own + reads).contains(&i) && graph.meta(*v).dtype.is_float()
-    };
+/// Every float output below `upto`.
+fn cotangent_mask(graph: &Graph, upto: usize) -> Vec<bool> {
+    let wanted = |(i, v): (usize, &Value)| i < upto && graph.meta(*v).dtype.is_float();
     graph.outputs.iter().enumerate().map(wanted).collect()
 }
 
 /// The gradient of the values `outputs` of `base`, with cotangents where `mask` says, as a program of its own: what it
-/// takes, and which of its results belongs to each input and read.
+/// takes, and which of its results belongs to each input and followed variable.
 fn derive(
     base: &Arc<Program>,
     wanted: &Wanted,
@@ -252,10 +262,15 @@ fn derive(
         .map(|(v, n)| (n.clone(), graph.meta(*v).clone()))
         .collect();
     let given: Vec<usize> = (0..mask.len()).filter(|i| mask[*i]).collect();
-    // Cotangents of the outputs, then of the inputs themselves.
-    let target = |i: usize| outputs.get(i).copied().unwrap_or_else(|| graph.inputs[i - outputs.len()]);
-    arguments.extend(given.iter().map(|i| (format!("d_output_{i}"), graph.meta(target(*i)).clone())));
+    // Cotangents of the outputs, then of the inputs themselves, then of the variables.
     let n = graph.inputs.len();
+    let target = |i: usize| outputs.get(i).or_else(|| graph.inputs.get(i - outputs.len())).copied();
+    let handles: Vec<Tensor> = wanted.variables(base).map(|v| v.handle().clone()).collect();
+    let handle = |i: usize| &handles[i - outputs.len() - n];
+    arguments.extend(given.iter().map(|i| {
+        let meta = target(*i).map_or_else(|| handle(*i).meta(), |v| graph.meta(v));
+        (format!("d_output_{i}"), meta.clone())
+    }));
 
     struct Body {
         /// The replayed values and where the forward part ends.
@@ -272,15 +287,12 @@ fn derive(
             sources.push(x.clone());
         };
         xs.iter().zip(&wanted.inputs).filter(|x| *x.1).for_each(|x| watch(x.0));
-        let mut on_read = |slot: usize, x: &Tensor| {
-            if wanted.slots[slot] {
-                watch(x);
-            }
-        };
-        let replayed = replay(base, xs, &mut on_read)?;
+        handles.iter().for_each(&mut watch);
+        let replayed = replay(base, xs)?;
         let end = super::node_count();
         let value = |v: &Value| replayed.values[v.node as usize][v.output as usize].clone();
-        let targets: Vec<Tensor> = given.iter().map(|i| value(&target(*i))).collect();
+        let target = |i: &usize| target(*i).map_or_else(|| handle(*i).clone(), |v| value(&v));
+        let targets: Vec<Tensor> = given.iter().map(target).collect();
         let grads = tape::gradients_or_none(&tape, &targets, dys, &sources)?;
         Ok(Body { values: replayed.values, end, grads })
     };
@@ -305,7 +317,7 @@ fn derive(
         whole: &traced.graph,
         end: traced.result.end as u32,
         // Gradients given for parts of the backward, for the next order.
-        customs: traced.customs.iter().filter(|c| c.output.node >= traced.result.end as u32).collect(),
+        customs: traced.customs.iter().filter(|c| c.node() >= traced.result.end as u32).collect(),
         origin: &origin,
         given: &given,
         arguments: n,
@@ -362,13 +374,15 @@ impl Part<'_> {
             if used[i] || !whole.nodes[i].effect().droppable() {
                 used[i] = true;
                 whole.nodes[i].inputs.iter().for_each(|v| used[v.node as usize] = true);
-                let customs = self.customs.iter().filter(|c| c.output.node as usize == i);
+                let customs = self.customs.iter().filter(|c| c.node() as usize == i);
                 customs
+                    // What is inside a node is no value of this graph.
+                    .filter(|c| c.path.is_empty())
                     .flat_map(|c| c.inputs.iter().chain(&c.operands))
                     .for_each(|v| used[v.node as usize] = true);
             }
         }
-        self.customs.retain(|c| used[c.output.node as usize]);
+        self.customs.retain(|c| used[c.node() as usize]);
         // Inputs first, in three groups, because a graph's captures stand after its arguments.
         let needed: Vec<Value> = (0..whole.nodes.len())
             .filter(|i| used[*i])
@@ -378,7 +392,12 @@ impl Part<'_> {
                 ins
             })
             .chain(whole.outputs.iter().copied())
-            .chain(self.customs.iter().flat_map(|c| c.inputs.iter().chain(&c.operands).copied()))
+            .chain(
+                self.customs
+                    .iter()
+                    .filter(|c| c.path.is_empty())
+                    .flat_map(|c| c.inputs.iter().chain(&c.operands).copied()),
+            )
             .collect();
         for captures in [false, true] {
             for v in &needed {
@@ -458,7 +477,13 @@ impl Part<'_> {
     fn finish(self) -> (Graph, Vec<Operand>, Vec<Custom>) {
         let Part { made, operands, customs, moved, .. } = self;
         let all = |values: &[Value]| values.iter().map(|v| moved.get(v).copied()).collect::<Option<Vec<_>>>();
+        let moved_node = |node: u32| moved.iter().find(|(v, _)| v.node == node).map(|(_, to)| to.node);
         let customs = customs.iter().filter_map(|c| {
+            if let Some((node, name)) = c.path.first() {
+                let moved = moved_node(*node)?;
+                let path = std::iter::once((moved, *name)).chain(c.path[1..].iter().copied()).collect();
+                return Some(Custom { path, ..(*c).clone() });
+            }
             let (inputs, own, output) = (all(&c.inputs)?, all(&c.operands)?, *moved.get(&c.output)?);
             Some(Custom { inputs, operands: own, output, ..(*c).clone() })
         });

@@ -1,18 +1,547 @@
 //! The gradients of nodes with graphs.
+//!
+//! A node that a tape follows is made with more results: what each turn of a loop began with, and what effects inside gave
+//! (reads of variables, random streams), because they are not done again. Its gradient is a node of the same kind. That of an
+//! `if` computes the taken side again and goes back through it; that of a `while` takes the stacks of the forward loop from the
+//! last row to the first. What a tensor has so far goes in, so that cotangents are added in the order of an eager run.
 
-use super::flow::{Draft, append};
-use crate::error::{Error, Kind, Place, Result};
-use crate::tape::{self, CallPullback};
-use crate::tensor::Tensor;
+use super::context::{self, Custom};
+use super::flow::{self, Draft, Loop, OpenSub, Sub, append};
+use super::replay::{Replay, Replayed};
+use crate::dim::Dim;
+use crate::door;
+use crate::error::{Error, Place, Result};
+use crate::graph::{Graph, Node, Value};
+use crate::op::{Attrs, Effect};
+use crate::ops;
+use crate::shape::{Meta, Shape};
+use crate::tape::{self, CallPullback, GradientTape};
+use crate::tensor::{Scalar, Tensor};
+use crate::variable::Variable;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::rc::Rc;
+
+/// Whether a gradient may compute a node with this effect again, instead of keeping what it gave.
+pub(super) fn recomputable(effect: Effect) -> bool {
+    matches!(effect, Effect::Pure | Effect::MayFail)
+}
 
 /// Makes a node with graphs: its results.
 pub(super) fn make(draft: Draft, at: Place) -> Result<Vec<Tensor>> {
+    let Some(followed) = Followed::by_tapes(&draft)? else { return append(&draft, at) };
+    // A replayed node may have been made for a gradient already.
+    let draft = if draft.attrs.int("kept") > 0 { draft } else { keeping(draft)? };
     let outputs = append(&draft, at)?;
-    let name = draft.op.name;
-    let pullback: CallPullback = Rc::new(move |_, _| {
-        Err(Error::new(Kind::Unimplemented, name, "its gradient is not there yet").at(at))
-    });
-    tape::record_call(name, &draft.operands.iter().collect::<Vec<_>>(), &outputs, at, pullback);
+    followed.record(draft, &outputs, at)?;
     Ok(outputs)
+}
+
+/// Tells the tapes of a node whose results are kept, without making it.
+pub(super) fn recall(draft: Draft, outputs: &[Tensor], at: Place) -> Result<()> {
+    match Followed::by_tapes(&draft)? {
+        Some(followed) => followed.record(draft, outputs, at),
+        None => Ok(()),
+    }
+}
+
+/// What tapes follow of a node.
+struct Followed {
+    wanted: Vec<bool>,
+    /// Variables that are read inside.
+    read: Vec<Variable>,
+    variables: Vec<Variable>,
+}
+
+impl Followed {
+    fn by_tapes(draft: &Draft) -> Result<Option<Followed>> {
+        if !tape::is_recording() {
+            return Ok(None);
+        }
+        let variables = context::function_variables()?;
+        let read = read_inside(draft, &variables).into_iter().filter(tape::follows).collect::<Vec<_>>();
+        let wanted: Vec<bool> =
+            draft.operands.iter().map(|x| x.dtype().is_float() && tape::tracks(x)).collect();
+        let any = !read.is_empty() || wanted.contains(&true);
+        Ok(any.then_some(Followed { wanted, read, variables }))
+    }
+    fn record(self, draft: Draft, outputs: &[Tensor], at: Place) -> Result<()> {
+        let handles: Vec<Tensor> = self.read.iter().map(tape::follow).collect();
+        let operands = draft.operands.clone();
+        let sources: Vec<&Tensor> = operands.iter().chain(&handles).collect();
+        let name = draft.op.name;
+        let mut wanted = self.wanted;
+        wanted.extend(handles.iter().map(|_| true));
+        let made = Made {
+            draft,
+            wanted,
+            handles: handles.clone(),
+            variables: self.variables,
+            outputs: outputs.to_vec(),
+        };
+        let pullback: CallPullback = Rc::new(move |dys, so_far| made.pull(dys, so_far));
+        tape::record_call(name, &sources, outputs, at, pullback);
+        Ok(())
+    }
+}
+
+/// The variables that the graphs of a node read.
+fn read_inside(draft: &Draft, variables: &[Variable]) -> Vec<Variable> {
+    let mut slots = vec![];
+    for (_, graph) in draft.attrs.graphs() {
+        graph.nodes.iter().for_each(|n| n.each_read(&mut |slot| slots.push(slot)));
+    }
+    slots.sort_unstable();
+    slots.dedup();
+    slots.into_iter().map(|s| variables[s].clone()).collect()
+}
+
+fn customs_of(draft: &Draft, name: &str) -> Vec<Custom> {
+    draft.customs.iter().filter(|c| c.0 == name).map(|c| c.1.clone()).collect()
+}
+
+/// The node with results for its gradient.
+fn keeping(draft: Draft) -> Result<Draft> {
+    let variables = context::function_variables()?;
+    if *draft.op == ops::IF {
+        let operands = &draft.operands[1..];
+        let (mut then, own, a) = kept_graph(&draft, "then", operands, &variables, |_, _| vec![])?;
+        let (mut otherwise, _, b) = kept_graph(&draft, "otherwise", operands, &variables, |_, _| vec![])?;
+        // The side that is not taken has nothing to keep.
+        let from = then.graph.outputs.len();
+        let metas: Vec<Meta> =
+            otherwise.graph.outputs[own..].iter().map(|v| otherwise.graph.meta(*v).clone()).collect();
+        let zeros: Vec<Value> = metas.iter().map(|m| push_fill(&mut then.graph, m, operands, 0.0)).collect();
+        then.graph.outputs.extend(zeros);
+        let metas: Vec<Meta> =
+            then.graph.outputs[own..from].iter().map(|v| then.graph.meta(*v).clone()).collect();
+        let zeros: Vec<Value> =
+            metas.iter().map(|m| push_fill(&mut otherwise.graph, m, operands, 0.0)).collect();
+        otherwise.graph.outputs.splice(own..own, zeros);
+        return Ok(flow::draft_if(&draft.operands[0], operands, then, otherwise, a + b));
+    }
+    let attrs = &draft.attrs;
+    let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
+    let (whole, stacks) = draft.operands.split_at(draft.operands.len() - rows);
+    let (condition, ..) = kept_graph(&draft, "condition", whole, &variables, |_, _| vec![])?;
+    let condition = Sub {
+        graph: Graph { outputs: condition.graph.outputs[..1].to_vec(), ..condition.graph },
+        ..condition
+    };
+    let begins = |_: &Replayed, arguments: &[Tensor]| arguments[..carried].to_vec();
+    let inputs: Vec<Tensor> = whole.iter().chain(stacks).cloned().collect();
+    let (body, _, kept) = kept_graph(&draft, "body", &inputs, &variables, begins)?;
+    let made = Loop {
+        initial: &whole[..carried],
+        stays: &whole[carried..],
+        rows: stacks,
+        reverse: attrs.bool("reverse"),
+        trips: known(attrs.shape("trips")[0]),
+        kept,
+    };
+    Ok(flow::draft_while(&made, condition, body))
+}
+
+/// The number of turns, if it is one that has a name or a value before the loop.
+pub(super) fn known(trips: Dim) -> Option<Dim> {
+    (trips.name() != Some(ops::RUN_TIME_DIM)).then_some(trips)
+}
+
+/// One graph of a node again, with `more` results, and then those of its effects; how many results it had, and how many
+/// there are more.
+fn kept_graph(
+    draft: &Draft,
+    name: &'static str,
+    operands: &[Tensor],
+    variables: &[Variable],
+    more: impl FnOnce(&Replayed, &[Tensor]) -> Vec<Tensor>,
+) -> Result<(Sub, usize, usize)> {
+    let graph = draft.attrs.graph(name);
+    let rows = if name == "body" { draft.attrs.int("rows") as usize } else { 0 };
+    let arguments = named_metas(graph, operands, rows);
+    let customs = customs_of(draft, name);
+    tape::isolated(|| {
+        let open = OpenSub::begin(&graph.name, &arguments)?;
+        // Everything is followed here, so that nodes inside keep what they must.
+        let tape = GradientTape::without_variables();
+        open.arguments.iter().filter(|x| x.dtype().is_float()).for_each(|x| tape.watch(x));
+        read_inside(draft, variables).iter().for_each(|v| tape.watch_variable(v));
+        let replay = Replay { graph, inputs: &open.arguments, variables, customs: &customs, given: None };
+        let replayed = replay.run()?;
+        let mut results = replayed.outputs.clone();
+        let own = results.len();
+        results.extend(more(&replayed, &open.arguments));
+        for (node, values) in graph.nodes.iter().zip(&replayed.values) {
+            if !recomputable(node.effect()) {
+                results.extend(values.iter().cloned());
+            }
+        }
+        let count = results.len() - own;
+        Ok((open.end(&results)?, own, count))
+    })
+}
+
+fn named_metas(graph: &Graph, operands: &[Tensor], rows: usize) -> Vec<(String, Meta)> {
+    let whole = operands.len() - rows;
+    let meta = |(k, x): (usize, &Tensor)| if k < whole { x.meta().clone() } else { flow::row_meta(x) };
+    graph.input_names.iter().cloned().zip(operands.iter().enumerate().map(meta)).collect()
+}
+
+/// A tensor full of one number at the end of a graph. A size that is not known among the operands is 0: it belongs to
+/// something that did not happen.
+fn push_fill(graph: &mut Graph, meta: &Meta, operands: &[Tensor], number: f64) -> Value {
+    let here = |d: &Dim| !d.is_run_time() || operands.iter().any(|x| x.shape().iter().any(|o| o == d));
+    let shape: Shape = meta.shape.iter().map(|d| if here(d) { *d } else { Dim::from(0) }).collect();
+    let (at, backward) = door::here();
+    let mut push = |op, inputs: &[Value], attrs, shape: &Shape| {
+        let outputs = SmallVec::from_elem(Meta::new(meta.dtype, shape), 1);
+        let node = Node { op, inputs: inputs.into(), attrs, outputs, at, scope: "", backward };
+        Value { node: graph.push(node), output: 0 }
+    };
+    let scalar = scalar(meta, number);
+    let one = push(&ops::CONSTANT, &[], Attrs::new().with("value", scalar), &Shape::scalar());
+    match shape.rank() {
+        0 => one,
+        _ => push(&ops::BROADCAST_TO, &[one], Attrs::new().with("shape", &shape), &shape),
+    }
+}
+
+fn scalar(meta: &Meta, number: f64) -> Tensor {
+    match meta.dtype {
+        crate::DType::Bool => Scalar::Bool(number != 0.0).tensor(meta.dtype),
+        dtype if dtype.is_float() => Scalar::Float(number).tensor(dtype),
+        dtype => Scalar::Int(number as i128).tensor(dtype),
+    }
+}
+
+/// What adding to changes no bit: the gradient of what the run turns out not to use.
+fn nothing(meta: &Meta) -> Result<Tensor> {
+    scalar(meta, -0.0).try_broadcast_to(&meta.shape)
+}
+
+/// A node as it was made.
+struct Made {
+    draft: Draft,
+    /// Which operands, and then which variables, a tape follows.
+    wanted: Vec<bool>,
+    /// The variables that a tape follows.
+    handles: Vec<Tensor>,
+    /// All of the function.
+    variables: Vec<Variable>,
+    outputs: Vec<Tensor>,
+}
+
+type Grads = Vec<Option<Tensor>>;
+
+/// A way back through one graph.
+struct Way<'a> {
+    name: &'static str,
+    inputs: &'a [Tensor],
+    /// Values that are not computed again.
+    given: FxHashMap<Value, Tensor>,
+    /// Cotangents of the graph's results.
+    seeds: Vec<(usize, Tensor)>,
+    /// What tensors have so far.
+    so_far: Vec<(Tensor, Tensor)>,
+    sources: &'a [Tensor],
+}
+
+impl Made {
+    fn pull(&self, dys: &[Option<Tensor>], so_far: &[Option<Tensor>]) -> Result<Grads> {
+        let at = door::here().0;
+        match *self.draft.op == ops::IF {
+            true => self.pull_if(dys, so_far, at),
+            false => self.pull_while(dys, so_far, at),
+        }
+    }
+    /// Goes back through a graph whose forward part is computed again, in the innermost trace.
+    fn back(&self, way: Way<'_>) -> Result<Grads> {
+        let graph = self.draft.attrs.graph(way.name);
+        let customs = customs_of(&self.draft, way.name);
+        let tape = GradientTape::without_variables();
+        way.sources.iter().for_each(|x| tape.watch(x));
+        let (inputs, variables) = (way.inputs, &self.variables);
+        let replay = Replay { graph, inputs, variables, customs: &customs, given: Some(&way.given) };
+        let replayed = replay.run()?;
+        let (mut targets, mut dys) = (vec![], vec![]);
+        for (k, dy) in way.seeds {
+            targets.push(replayed.outputs[k].clone());
+            dys.push(dy);
+        }
+        for (x, so_far) in way.so_far {
+            targets.push(x);
+            dys.push(so_far);
+        }
+        tape::gradients_or_none(&tape, &targets, &dys, way.sources)
+    }
+    /// The values of a graph that were kept, with the tensors that they are.
+    fn kept(&self, name: &str, kept: impl IntoIterator<Item = Tensor>) -> FxHashMap<Value, Tensor> {
+        let outputs = &self.draft.attrs.graph(name).outputs;
+        let from = outputs.len() - self.draft.attrs.int("kept") as usize;
+        outputs[from..].iter().copied().zip(kept).collect()
+    }
+    fn pull_if(&self, dys: &[Option<Tensor>], so_far: &[Option<Tensor>], at: Place) -> Result<Grads> {
+        let operands = &self.draft.operands[1..];
+        let n = operands.len();
+        let from = self.outputs.len() - self.draft.attrs.int("kept") as usize;
+        let side = |name: &'static str| {
+            let graph = self.draft.attrs.graph(name);
+            tape::isolated(|| {
+                let open = OpenSub::begin(&format!("{name} gradient"), &named_metas(graph, operands, 0))?;
+                let all: Vec<Tensor> = open.arguments.iter().chain(&self.handles).cloned().collect();
+                let wanted = &self.wanted[1..];
+                let sources: Vec<Tensor> =
+                    all.iter().zip(wanted).filter(|w| *w.1).map(|w| w.0.clone()).collect();
+                let way = Way {
+                    name,
+                    inputs: &open.arguments,
+                    given: self.kept(name, self.outputs[from..].iter().cloned()),
+                    seeds: seeds(dys),
+                    so_far: all
+                        .iter()
+                        .zip(&so_far[1..])
+                        .filter_map(|(x, s)| Some((x.clone(), s.clone()?)))
+                        .collect(),
+                    sources: &sources,
+                };
+                let mut found = self.back(way)?.into_iter();
+                let grads: Grads =
+                    wanted.iter().map(|w| if *w { found.next().flatten() } else { None }).collect();
+                let results: Vec<Tensor> = grads.iter().flatten().cloned().collect();
+                let has: Vec<bool> = grads.iter().map(Option::is_some).collect();
+                Ok::<_, Error>((open.end(&results)?, has))
+            })
+        };
+        let ((mut then, a), (mut otherwise, b)) = (side("then")?, side("otherwise")?);
+        let metas: Vec<&Meta> = operands.iter().chain(&self.handles).map(Tensor::meta).collect();
+        complete(&mut then, &a, &b, &metas, operands);
+        complete(&mut otherwise, &b, &a, &metas, operands);
+        let any: Vec<bool> = a.iter().zip(&b).map(|(a, b)| *a || *b).collect();
+        if !any.contains(&true) {
+            return Ok(vec![None; 1 + n + self.handles.len()]);
+        }
+        let draft = flow::draft_if(&self.draft.operands[0], operands, then, otherwise, 0);
+        let mut results = make(draft, at)?.into_iter();
+        let grads = any.iter().map(|has| if *has { results.next() } else { None });
+        Ok(std::iter::once(None).chain(grads).collect())
+    }
+    fn pull_while(&self, dys: &[Option<Tensor>], so_far: &[Option<Tensor>], at: Place) -> Result<Grads> {
+        let attrs = &self.draft.attrs;
+        let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
+        let n = self.draft.operands.len();
+        let sources: Vec<&Tensor> = self.draft.operands.iter().chain(&self.handles).collect();
+        let groups = Groups::of(&sources, carried..n - rows);
+        let so_far = &groups.moved(so_far);
+        // Which carried values, and which of what stays, have a cotangent: more may get one when a turn is gone through.
+        let mut found = Found {
+            carried: (0..carried).map(|k| dys[k].is_some()).collect(),
+            stays: (carried..n - rows).chain(n..so_far.len()).map(|k| so_far[k].is_some()).collect(),
+            rows: vec![false; rows],
+        };
+        let (body, found) = loop {
+            let (body, next) = self.turn_back(dys, &found)?;
+            if next == found {
+                break (body, found);
+            }
+            found = next;
+        };
+        let operand = |k: usize| if k < n { &self.draft.operands[k] } else { &self.handles[k - n] };
+        let places: Vec<usize> = (carried..n - rows).chain(n..so_far.len()).collect();
+        let mut initial = vec![];
+        for k in (0..carried).filter(|k| found.carried[*k]) {
+            initial.push(match &dys[k] {
+                Some(dy) => dy.clone(),
+                None => nothing(operand(k).meta())?,
+            });
+        }
+        for (k, has) in places.iter().zip(&found.stays).filter(|p| *p.1) {
+            let _ = has;
+            initial.push(match &so_far[*k] {
+                Some(so_far) => so_far.clone(),
+                None => nothing(operand(*k).meta())?,
+            });
+        }
+        let mut grads: Grads = vec![None; n + self.handles.len()];
+        if initial.is_empty() && !found.rows.contains(&true) {
+            return Ok(grads);
+        }
+        let stacks = self.stacks(dys);
+        let stays = &self.draft.operands[carried..n - rows];
+        let trips = known(attrs.shape("trips")[0])
+            .or_else(|| stacks.first().and_then(|s| s.shape().first().copied()));
+        let metas: Vec<(String, Meta)> = initial
+            .iter()
+            .chain(stays)
+            .enumerate()
+            .map(|(k, x)| (format!("value_{k}"), x.meta().clone()))
+            .collect();
+        let condition = tape::isolated(|| {
+            let open = OpenSub::begin("condition", &metas)?;
+            open.end(&[crate::constant(true)])
+        })?;
+        let made =
+            Loop { initial: &initial, stays, rows: &stacks, reverse: !attrs.bool("reverse"), trips, kept: 0 };
+        let mut results = make(flow::draft_while(&made, condition, body), at)?.into_iter();
+        let mut next = || results.next().ok_or_else(|| Error::internal("while", "a gradient is missing"));
+        for k in (0..carried).filter(|k| found.carried[*k]) {
+            let grad = next()?;
+            grads[k] = self.wanted[k].then_some(match &so_far[k] {
+                Some(so_far) => so_far.try_add(&grad)?,
+                None => grad,
+            });
+        }
+        for (k, _) in places.iter().zip(&found.stays).filter(|p| *p.1) {
+            grads[*k] = Some(next()?);
+        }
+        for k in (0..rows).filter(|k| found.rows[*k]) {
+            let grad = next()?;
+            let place = n - rows + k;
+            grads[place] = Some(match &so_far[place] {
+                Some(so_far) => so_far.try_add(&grad)?,
+                None => grad,
+            });
+        }
+        groups.gather(grads)
+    }
+    /// What the backward loop takes by rows: what was kept, what the forward loop took, cotangents of its stacks.
+    fn stacks(&self, dys: &[Option<Tensor>]) -> Vec<Tensor> {
+        let attrs = &self.draft.attrs;
+        let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
+        let kept = self.outputs.len() - attrs.int("kept") as usize;
+        let operands = &self.draft.operands;
+        let given = self.outputs[kept..].iter().chain(&operands[operands.len() - rows..]);
+        given.chain(dys[carried..].iter().flatten()).cloned().collect()
+    }
+    /// The body of the backward loop: one turn, from its end to its beginning.
+    fn turn_back(&self, dys: &[Option<Tensor>], found: &Found) -> Result<(Sub, Found)> {
+        let attrs = &self.draft.attrs;
+        let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
+        let kept = attrs.int("kept") as usize;
+        let operands = &self.draft.operands;
+        let n = operands.len();
+        let stays = &operands[carried..n - rows];
+        let followed: Vec<&Tensor> = stays.iter().chain(&self.handles).collect();
+        let name = |k: usize| attrs.graph("body").input_names[k].clone();
+        let mut arguments: Vec<(String, Meta)> = vec![];
+        for k in (0..carried).filter(|k| found.carried[*k]) {
+            arguments.push((format!("d_{}", name(k)), operands[k].meta().clone()));
+        }
+        for (k, x) in followed.iter().enumerate().filter(|(k, _)| found.stays[*k]) {
+            arguments.push((format!("sum_{k}"), x.meta().clone()));
+        }
+        arguments.extend(stays.iter().enumerate().map(|(k, x)| (name(carried + k), x.meta().clone())));
+        let stacks = self.stacks(dys);
+        arguments.extend(stacks.iter().enumerate().map(|(k, x)| (format!("row_{k}"), flow::row_meta(x))));
+        tape::isolated(|| {
+            let open = OpenSub::begin("body gradient", &arguments)?;
+            let mut given = open.arguments.iter().cloned();
+            let mut take = |n: usize| given.by_ref().take(n).collect::<Vec<Tensor>>();
+            let d_carried = take(found.carried.iter().filter(|f| **f).count());
+            let sums = take(found.stays.iter().filter(|f| **f).count());
+            let stay = take(stays.len());
+            let kept_rows = take(kept);
+            let taken = take(rows);
+            let d_extras = take(dys[carried..].iter().flatten().count());
+            let begins = &kept_rows[..carried];
+            let inputs: Vec<Tensor> = begins.iter().chain(&stay).chain(&taken).cloned().collect();
+            // Float values that a turn begins with, what stays, variables, rows: in this order.
+            let staying: Vec<Tensor> = stay.iter().chain(&self.handles).cloned().collect();
+            let stay_wanted: Vec<bool> =
+                (carried..n - rows).chain(n..self.wanted.len()).map(|k| self.wanted[k]).collect();
+            let mut sources: Vec<Tensor> = begins.iter().filter(|x| x.dtype().is_float()).cloned().collect();
+            let pick = |xs: &[Tensor], wanted: &[bool]| {
+                xs.iter().zip(wanted).filter(|w| *w.1).map(|w| w.0.clone()).collect::<Vec<_>>()
+            };
+            sources.extend(pick(&staying, &stay_wanted));
+            let row_wanted = &self.wanted[n - rows..n];
+            sources.extend(pick(&taken, row_wanted));
+            let extras = (carried..dys.len()).filter(|k| dys[*k].is_some());
+            let of = (0..carried).filter(|k| found.carried[*k]).zip(d_carried.iter().cloned());
+            let way = Way {
+                name: "body",
+                inputs: &inputs,
+                given: self.kept("body", kept_rows.iter().cloned()),
+                seeds: of.chain(extras.zip(d_extras)).collect(),
+                so_far: pick(&staying, &found.stays).into_iter().zip(sums).collect(),
+                sources: &sources,
+            };
+            let mut grads = self.back(way)?.into_iter();
+            let mut take = |wanted: bool| if wanted { grads.next().flatten() } else { None };
+            let d_begins: Grads = begins.iter().map(|x| take(x.dtype().is_float())).collect();
+            let d_stays: Grads = stay_wanted.iter().map(|w| take(*w)).collect();
+            let d_rows: Grads = row_wanted.iter().map(|w| take(*w)).collect();
+            let or =
+                |a: &[bool], b: &Grads| a.iter().zip(b).map(|(a, b)| *a || b.is_some()).collect::<Vec<_>>();
+            let next = Found {
+                carried: or(&found.carried, &d_begins),
+                stays: or(&found.stays, &d_stays),
+                rows: d_rows.iter().map(Option::is_some).collect(),
+            };
+            let mut results = vec![];
+            for k in (0..carried).filter(|k| next.carried[*k]) {
+                results.push(match &d_begins[k] {
+                    Some(dy) => dy.clone(),
+                    None => nothing(operands[k].meta())?,
+                });
+            }
+            results.extend(d_stays.into_iter().flatten());
+            results.extend(d_rows.into_iter().flatten());
+            Ok((open.end(&results)?, next))
+        })
+    }
+}
+
+/// Operands that are one tensor: an eager run adds what stays has first, then what the first turn begins with.
+struct Groups(Vec<(usize, usize)>);
+
+impl Groups {
+    /// For each operand the first one that is the same tensor, and the one of them that has what all have so far.
+    fn of(sources: &[&Tensor], stays: std::ops::Range<usize>) -> Groups {
+        let first = |k: usize| sources.iter().position(|x| x.id() == sources[k].id()).unwrap_or(k);
+        let anchor = |k: usize| stays.clone().find(|s| first(*s) == first(k)).unwrap_or(first(k));
+        Groups((0..sources.len()).map(|k| (first(k), anchor(k))).collect())
+    }
+    fn moved(&self, so_far: &[Option<Tensor>]) -> Grads {
+        let at = |k: usize| if self.0[k].1 == k { so_far[self.0[k].0].clone() } else { None };
+        (0..so_far.len()).map(at).collect()
+    }
+    fn gather(&self, grads: Grads) -> Result<Grads> {
+        let mut sums: Grads = vec![None; grads.len()];
+        let anchors = (0..grads.len()).filter(|k| self.0[*k].1 == *k);
+        for k in anchors.chain((0..grads.len()).filter(|k| self.0[*k].1 != *k)) {
+            let Some(grad) = &grads[k] else { continue };
+            let sum = &mut sums[self.0[k].0];
+            *sum = Some(match sum.take() {
+                Some(sum) => sum.try_add(grad)?,
+                None => grad.clone(),
+            });
+        }
+        Ok(sums)
+    }
+}
+
+/// What has a cotangent.
+#[derive(Clone, PartialEq)]
+struct Found {
+    carried: Vec<bool>,
+    stays: Vec<bool>,
+    rows: Vec<bool>,
+}
+
+fn seeds(dys: &[Option<Tensor>]) -> Vec<(usize, Tensor)> {
+    dys.iter().enumerate().filter_map(|(k, dy)| Some((k, dy.clone()?))).collect()
+}
+
+/// Gives a side the cotangents that only the other side has: nothing is added to them.
+fn complete(side: &mut Sub, own: &[bool], other: &[bool], metas: &[&Meta], operands: &[Tensor]) {
+    let mut made = std::mem::take(&mut side.graph.outputs).into_iter();
+    let mut outputs = vec![];
+    for ((own, other), meta) in own.iter().zip(other).zip(metas) {
+        match (own, other) {
+            (true, _) => outputs.extend(made.next()),
+            (false, true) => outputs.push(push_fill(&mut side.graph, meta, operands, -0.0)),
+            (false, false) => {}
+        }
+    }
+    side.graph.outputs = outputs;
 }

@@ -7,6 +7,8 @@ mod differentiate;
 mod flow;
 mod flow_grad;
 #[cfg(test)]
+mod flow_grad_tests;
+#[cfg(test)]
 mod flow_tests;
 mod function;
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! Running a graph's nodes through the door again: into another graph, under a tape. Graphs inside nodes are traced again
 //! into graphs of their own.
 
-use super::flow::{self, Loop, OpenSub, Sub};
+use super::flow::{self, Draft, Loop, OpenSub, Sub};
 use super::program::Program;
 use super::{Custom, flow_grad};
 use crate::door;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape::{self, Pullback};
 use crate::tensor::Tensor;
 use crate::variable::Variable;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::rc::Rc;
 
@@ -29,40 +30,37 @@ pub(super) struct Replay<'a> {
     pub(super) inputs: &'a [Tensor],
     pub(super) variables: &'a [Variable],
     pub(super) customs: &'a [Custom],
+    /// For a gradient that computes the forward part again: effects are not done again, this is what they gave.
+    pub(super) given: Option<&'a FxHashMap<Value, Tensor>>,
 }
 
-/// Calls every node's op in program order, at its own line and scope. `on_read` is told of each read of a variable: the
-/// slot and what it gave.
-pub(crate) fn replay(
-    program: &Program,
-    inputs: &[Tensor],
-    on_read: &mut dyn FnMut(usize, &Tensor),
-) -> Result<Replayed> {
+/// Calls every node's op in program order, at its own line and scope.
+pub(crate) fn replay(program: &Program, inputs: &[Tensor]) -> Result<Replayed> {
     let Program { graph, variables, customs, .. } = program;
-    Replay { graph, inputs, variables, customs }.run(on_read)
+    Replay { graph, inputs, variables, customs, given: None }.run()
 }
 
 impl Replay<'_> {
-    pub(super) fn run(&self, on_read: &mut dyn FnMut(usize, &Tensor)) -> Result<Replayed> {
+    pub(super) fn run(&self) -> Result<Replayed> {
         let mut values: Vec<SmallVec<[Tensor; 1]>> = Vec::with_capacity(self.graph.nodes.len());
         for (i, node) in self.graph.nodes.iter().enumerate() {
             let custom = self.customs.iter().find(|c| c.path.is_empty() && c.output.node as usize == i);
             let outputs = door::with_line(node.at, node.backward, || match custom {
                 Some(custom) => self.custom(custom, node.inputs[0], &values),
-                None => self.step(i, &values, on_read),
+                None => self.step(i, &values),
             })?;
             values.push(outputs);
         }
         let outputs = self.graph.outputs.iter().map(|v| of(&values, v).clone()).collect();
         Ok(Replayed { values, outputs })
     }
-    fn step(
-        &self,
-        i: usize,
-        values: &[SmallVec<[Tensor; 1]>],
-        on_read: &mut dyn FnMut(usize, &Tensor),
-    ) -> Result<SmallVec<[Tensor; 1]>> {
+    fn step(&self, i: usize, values: &[SmallVec<[Tensor; 1]>]) -> Result<SmallVec<[Tensor; 1]>> {
         let node = &self.graph.nodes[i];
+        if let Some(given) = self.given
+            && !flow_grad::recomputable(node.effect())
+        {
+            return self.recall(i, given, values);
+        }
         if *node.op == ops::INPUT {
             return Ok(SmallVec::from_elem(self.inputs[node.attrs.int("index") as usize].clone(), 1));
         }
@@ -72,7 +70,6 @@ impl Replay<'_> {
         if *node.op == ops::READ_VARIABLE {
             let slot = node.attrs.int("slot") as usize;
             let x = door::read_variable(&self.variables[slot]);
-            on_read(slot, &x);
             return Ok(SmallVec::from_elem(x, 1));
         }
         if *node.op == ops::ASSIGN_VARIABLE {
@@ -96,20 +93,48 @@ impl Replay<'_> {
         let call = || door::try_apply(node.op, &operands, node.attrs.clone());
         if node.scope.is_empty() { call() } else { super::name_scope(node.scope, call) }
     }
+    /// What a node with an effect gave, as if it gave it again.
+    fn recall(
+        &self,
+        i: usize,
+        given: &FxHashMap<Value, Tensor>,
+        values: &[SmallVec<[Tensor; 1]>],
+    ) -> Result<SmallVec<[Tensor; 1]>> {
+        let (node, at) = (&self.graph.nodes[i], door::here().0);
+        let value = |output| given.get(&Value { node: i as u32, output }).map(Tensor::alias);
+        let kept: Option<SmallVec<[Tensor; 1]>> = (0..node.outputs.len() as u32).map(value).collect();
+        let kept = kept.ok_or_else(|| Error::internal(node.op.name, "what an effect gave was not kept"))?;
+        if node.is(&ops::READ_VARIABLE) {
+            tape::watch_read(&self.variables[node.attrs.int("slot") as usize], &kept[0], at);
+        }
+        if node.graphs().next().is_some() && !kept.is_empty() {
+            let operands = node.inputs.iter().map(|v| of(values, v).clone()).collect();
+            let names = node.attrs.graphs().map(|g| g.0);
+            let customs =
+                names.flat_map(|name| customs_of(self.customs, i, name).into_iter().map(move |c| (name, c)));
+            let draft =
+                Draft { op: node.op, operands, attrs: node.attrs.clone(), customs: customs.collect() };
+            flow_grad::recall(draft, &kept, at)?;
+        }
+        Ok(kept)
+    }
     /// A graph of a node, on other inputs.
     fn inside(&self, i: usize, name: &'static str, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let graph = self.graph.nodes[i].attrs.graph(name);
         let customs = customs_of(self.customs, i, name);
-        let replay = Replay { graph, inputs, variables: self.variables, customs: &customs };
-        Ok(replay.run(&mut |_, _| {})?.outputs)
+        let replay = Replay { graph, inputs, variables: self.variables, customs: &customs, given: None };
+        Ok(replay.run()?.outputs)
     }
-    /// A graph of a node, traced again for operands like these.
-    fn traced(&self, i: usize, name: &'static str, metas: &[Meta]) -> Result<Sub> {
+    /// A graph of a node, traced again with these arguments; input `k` of it is argument `places[k]`.
+    fn traced(&self, i: usize, name: &'static str, arguments: &[Meta], places: &[usize]) -> Result<Sub> {
         let graph = self.graph.nodes[i].attrs.graph(name);
-        let named: Vec<_> = graph.input_names.iter().cloned().zip(metas.iter().cloned()).collect();
+        let label = |k: usize| places.iter().position(|p| *p == k).map(|p| graph.input_names[p].clone());
+        let named = |(k, meta): (usize, &Meta)| (label(k).unwrap_or_default(), meta.clone());
+        let named: Vec<_> = arguments.iter().enumerate().map(named).collect();
         let marks = tape::marks();
         let open = OpenSub::begin(&graph.name, &named)?;
-        let results = self.inside(i, name, &open.arguments)?;
+        let inputs: Vec<Tensor> = places.iter().map(|p| open.arguments[*p].clone()).collect();
+        let results = self.inside(i, name, &inputs)?;
         let sub = open.end(&results);
         tape::rewind(&marks);
         sub
@@ -120,29 +145,26 @@ impl Replay<'_> {
         let all: Vec<Tensor> = operands.iter().map(|x| (*x).clone()).collect();
         let kept = node.attrs.int("kept") as usize;
         let draft = if node.is(&ops::IF) {
-            let metas: Vec<Meta> = all[1..].iter().map(|x| x.meta().clone()).collect();
-            let (then, otherwise) = (self.traced(i, "then", &metas)?, self.traced(i, "otherwise", &metas)?);
-            flow::draft_if(&all[0], &all[1..], then, otherwise, kept)
+            let (taken, places) = distinct(&all[1..]);
+            let metas: Vec<Meta> = taken.iter().map(|x| x.meta().clone()).collect();
+            let side = |name| self.traced(i, name, &metas, &places);
+            flow::draft_if(&all[0], &taken, side("then")?, side("otherwise")?, kept)
         } else {
             let (carried, rows) = (node.attrs.int("carried") as usize, node.attrs.int("rows") as usize);
             let (whole, stacks) = all.split_at(all.len() - rows);
-            let mut metas: Vec<Meta> = whole.iter().map(|x| x.meta().clone()).collect();
-            let condition = self.traced(i, "condition", &metas)?;
+            let (initial, stays) = whole.split_at(carried);
+            let (stays, mut places) = distinct(stays);
+            places.iter_mut().for_each(|p| *p += carried);
+            places.splice(0..0, 0..carried);
+            let mut metas: Vec<Meta> = initial.iter().chain(&stays).map(|x| x.meta().clone()).collect();
+            let condition = self.traced(i, "condition", &metas, &places)?;
+            places.extend(metas.len()..metas.len() + rows);
             metas.extend(stacks.iter().map(flow::row_meta));
-            let body = self.traced(i, "body", &metas)?;
-            let trips = node.attrs.shape("trips")[0];
-            flow::draft_while(
-                &Loop {
-                    initial: &whole[..carried],
-                    stays: &whole[carried..],
-                    rows: stacks,
-                    reverse: node.attrs.bool("reverse"),
-                    trips: (trips.name() != Some(ops::RUN_TIME_DIM)).then_some(trips),
-                    kept,
-                },
-                condition,
-                body,
-            )
+            let body = self.traced(i, "body", &metas, &places)?;
+            let (reverse, trips) =
+                (node.attrs.bool("reverse"), flow_grad::known(node.attrs.shape("trips")[0]));
+            let made = Loop { initial, stays: &stays, rows: stacks, reverse, trips, kept };
+            flow::draft_while(&made, condition, body)
         };
         let scoped = || flow_grad::make(draft, at);
         if node.scope.is_empty() { scoped() } else { super::name_scope(node.scope, scoped) }
@@ -209,13 +231,27 @@ impl Replay<'_> {
             let graph = mine.pullback.as_ref().map_err(Clone::clone)?;
             let inputs: Vec<Tensor> =
                 std::iter::once(dy).chain(&operands).chain(&mine.captures).cloned().collect();
-            let replay = Replay { graph, inputs: &inputs, variables: &mine.variables, customs: &[] };
-            let mut grads = replay.run(&mut |_, _| {})?.outputs.into_iter();
+            let replay =
+                Replay { graph, inputs: &inputs, variables: &mine.variables, customs: &[], given: None };
+            let mut grads = replay.run()?.outputs.into_iter();
             Ok(mine.given.iter().map(|g| if *g { grads.next() } else { None }).collect())
         });
         let at = door::here().0;
         Ok(SmallVec::from_elem(tape::attach(custom.name, &inputs, of(values, &y), at, pullback)?, 1))
     }
+}
+
+/// Each tensor once, and which of them each one is.
+fn distinct(xs: &[Tensor]) -> (Vec<Tensor>, Vec<usize>) {
+    let mut found: Vec<Tensor> = vec![];
+    let mut place = |x: &Tensor| {
+        found.iter().position(|f| f.id() == x.id()).unwrap_or_else(|| {
+            found.push(x.clone());
+            found.len() - 1
+        })
+    };
+    let places = xs.iter().map(&mut place).collect();
+    (found, places)
 }
 
 /// The gradients given inside a graph of a node, as they stand in that graph.

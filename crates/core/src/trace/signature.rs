@@ -102,6 +102,8 @@ impl Trace {
 
 /// The user's gradient for the graph with its symbols bound.
 fn bound(custom: &Custom, graph: &Graph) -> Custom {
+    let inside = |g, step: &(u32, &'static str)| &**Graph::node(g, step.0).attrs.graph(step.1);
+    let graph = custom.path.iter().fold(graph, inside);
     let bind = |pullback: &Graph| {
         let of = |v: &Value| graph.meta(*v);
         let metas = std::iter::once(&custom.output).chain(&custom.operands).map(of);

@@ -102,9 +102,6 @@ struct Frame {
     outputs: Vec<Target>,
 }
 
-// SAFETY: the pointers are set and used by one call, which has the frame alone; between calls nobody follows them.
-unsafe impl Send for Frame {}
-
 impl Plan {
     fn frame(&self) -> Result<Frame> {
         let pooled = self.frames.lock().unwrap_or_else(|p| p.into_inner()).pop();

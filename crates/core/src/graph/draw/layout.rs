@@ -3,7 +3,7 @@
 //! Within a scope, boxes are put in rows by the longest path from a source (Sugiyama's layering), and ordered within a
 //! row by the mean position of their producers (the barycentre heuristic), a few sweeps down and up.
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use std::collections::BTreeMap;
 
 /// A rectangle, in pixels.
@@ -32,6 +32,28 @@ const TITLE: f64 = 20.0;
 const NODE_H: f64 = 36.0;
 /// Width of a character of the labels' font.
 pub(super) const CHARACTER: f64 = 6.6;
+
+/// Where the graphs inside a node begin, below its two lines.
+const INSIDE_Y: f64 = NODE_H + TITLE;
+
+/// A graph inside a node's box: its name, place in the box, and layout.
+pub(super) struct Inner {
+    pub(super) name: &'static str,
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) layout: Layout,
+}
+
+/// The graphs inside a node, side by side.
+pub(super) fn inside(node: &Node) -> Vec<Inner> {
+    let mut x = MARGIN;
+    let place = |(name, graph): (&'static str, &std::sync::Arc<Graph>)| {
+        let inner = Inner { name, x, y: INSIDE_Y, layout: arrange(graph) };
+        x += inner.layout.width + MARGIN;
+        inner
+    };
+    node.attrs.graphs().map(place).collect()
+}
 
 #[derive(Default)]
 struct Scope {
@@ -70,7 +92,11 @@ fn place(graph: &Graph, scope: Scope, depth: usize) -> Layout {
         let (name, meta) = graph.label(*i);
         let width = name.chars().count().max(meta.chars().count()) as f64 * CHARACTER + 16.0;
         item_of[*i] = Some(items.len());
-        items.push((Item::Node(*i), width, NODE_H, *i));
+        let inner = inside(&graph.nodes[*i]);
+        let right = inner.last().map_or(0.0, |f| f.x + f.layout.width + MARGIN);
+        let tallest = inner.iter().map(|f| f.layout.height).fold(0.0, f64::max);
+        let height = if inner.is_empty() { NODE_H } else { INSIDE_Y + tallest + MARGIN };
+        items.push((Item::Node(*i), width.max(right), height, *i));
     }
     for (name, child) in scope.children {
         let mut inside = vec![];

@@ -1,6 +1,6 @@
 //! Pictures of graphs: DOT for other tools, SVG to look at.
 //!
-//! Boxes are nodes, frames are name scopes, one inside the other; data flows downwards. Blue are arguments, yellow
+//! Boxes are nodes, frames are name scopes, one inside the other, and graphs inside nodes; data flows downwards. Blue are arguments, yellow
 //! variables, grey constants, red what has an effect, violet what computes a gradient, green results.
 
 mod layout;
@@ -58,7 +58,11 @@ impl Graph {
     /// The two lines of a node's box: what it is, and what it gives.
     fn label(&self, i: usize) -> (String, String) {
         let node = &self.nodes[i];
-        let variable = |slot: i64| self.variables.get(slot as usize).map_or("?", |v| v.name.as_str());
+        // A graph inside a node has no table of its own.
+        let variable = |slot: i64| match self.variables.get(slot as usize) {
+            Some(v) => v.name.clone(),
+            None => format!("variable {slot}"),
+        };
         let name = match Role::of(node) {
             Role::Input => {
                 let k = node.attrs.int("index") as usize;
@@ -87,6 +91,13 @@ impl Graph {
             "digraph {:?} {{\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\"];\n",
             self.name
         );
+        self.dot_part(&mut dot, "n");
+        dot.push_str("}\n");
+        dot
+    }
+
+    /// Nodes and edges of this graph, and then of those inside its nodes. Names of nodes begin with `prefix`.
+    fn dot_part(&self, dot: &mut String, prefix: &str) {
         let mut scopes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, node) in self.nodes.iter().enumerate() {
             scopes.entry(node.scope).or_default().push(i);
@@ -94,13 +105,13 @@ impl Graph {
         for (k, (scope, nodes)) in scopes.iter().enumerate() {
             let depth = if scope.is_empty() { 0 } else { 1 };
             if depth == 1 {
-                let _ = writeln!(dot, "  subgraph cluster_{k} {{ label={scope:?};");
+                let _ = writeln!(dot, "  subgraph cluster_{prefix}{k} {{ label={scope:?};");
             }
             for i in nodes {
                 let (name, meta) = self.label(*i);
                 let (fill, line) = self.colours(*i);
                 let text = format!("{name}\n{meta}");
-                let _ = writeln!(dot, "  n{i} [label={text:?}, fillcolor={fill:?}, color={line:?}];");
+                let _ = writeln!(dot, "  {prefix}{i} [label={text:?}, fillcolor={fill:?}, color={line:?}];");
             }
             if depth == 1 {
                 dot.push_str("  }\n");
@@ -108,11 +119,20 @@ impl Graph {
         }
         for (i, node) in self.nodes.iter().enumerate() {
             for v in &node.inputs {
-                let _ = writeln!(dot, "  n{} -> n{i};", v.node);
+                let _ = writeln!(dot, "  {prefix}{} -> {prefix}{i};", v.node);
+            }
+            for (name, graph) in node.attrs.graphs() {
+                let inner = format!("{prefix}{i}_{name}_");
+                let label = format!("{name} of {} {i}", node.op.name);
+                let _ = writeln!(dot, "  subgraph cluster_{inner} {{ label={label:?};");
+                graph.dot_part(dot, &inner);
+                dot.push_str("  }\n");
+                let ends = graph.outputs.iter().map(|v| v.node);
+                for end in ends {
+                    let _ = writeln!(dot, "  {inner}{end} -> {prefix}{i} [style=dashed];");
+                }
             }
         }
-        dot.push_str("}\n");
-        dot
     }
 
     fn colours(&self, i: usize) -> (&'static str, &'static str) {

@@ -1,6 +1,6 @@
 //! Writing the picture.
 
-use super::layout::Layout;
+use super::layout::{Layout, inside};
 use crate::graph::Graph;
 use std::fmt::Write as _;
 
@@ -17,6 +17,13 @@ pub(super) fn draw(graph: &Graph, layout: &Layout) -> String {
          <rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>\n",
         escape(&graph.name)
     );
+    content(&mut svg, graph, layout);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Scopes, edges and boxes of one graph.
+fn content(svg: &mut String, graph: &Graph, layout: &Layout) {
     for (name, depth, b) in &layout.scopes {
         let _ = writeln!(
             svg,
@@ -68,9 +75,19 @@ pub(super) fn draw(graph: &Graph, layout: &Layout) -> String {
             b.y + 28.0,
             escape(&meta)
         );
+        for (inner, graph) in inside(node).iter().zip(node.graphs()) {
+            let (x, y, frame) = (b.x + inner.x, b.y + inner.y, &inner.layout);
+            let _ = writeln!(
+                svg,
+                "<g transform=\"translate({x:.1} {y:.1})\"><rect width=\"{:.1}\" height=\"{:.1}\" rx=\"8\" \
+                 fill=\"{}\" stroke=\"#94a3b8\"/><text x=\"10\" y=\"-4\" font-weight=\"bold\" \
+                 fill=\"#475569\">{}</text>",
+                frame.width, frame.height, SHADES[0], inner.name
+            );
+            content(svg, graph, frame);
+            svg.push_str("</g>\n");
+        }
     }
-    svg.push_str("</svg>\n");
-    svg
 }
 
 /// Text inside XML.

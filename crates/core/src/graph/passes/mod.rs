@@ -5,12 +5,15 @@
 
 mod constants;
 mod dead;
+mod flow;
+#[cfg(test)]
+mod flow_tests;
 pub mod fuse;
 pub mod memory;
 mod same;
 mod simplify;
 
-use super::{Graph, Node, Value};
+use super::{Graph, Node, Value, VariableInfo};
 use crate::device::Device;
 use crate::error::Result;
 use std::path::PathBuf;
@@ -27,6 +30,9 @@ pub struct Pass {
     pub run: fn(&Graph, Device) -> Result<Graph>,
 }
 
+/// The pass that needs the variables of the function.
+const INSIDE: &str = "inside";
+
 /// The passes in the order in which [`optimise`] runs them.
 pub static PASSES: &[Pass] = &[
     Pass {
@@ -36,7 +42,37 @@ pub static PASSES: &[Pass] = &[
     },
     Pass { name: "simplify", does: "rewrites that keep every bit", run: |graph, _| simplify::run(graph) },
     Pass { name: "constants", does: "computes what depends on constants alone", run: constants::run },
+    Pass {
+        name: "choose",
+        does: "a side that is known takes the place of its `if`; loops without turns go",
+        run: |graph, _| flow::choose(graph),
+    },
+    Pass {
+        name: "trim",
+        does: "drops results, operands and carried values that nobody needs",
+        run: |graph, _| flow::trim(graph),
+    },
+    Pass {
+        name: INSIDE,
+        does: "runs all passes on the graphs inside nodes",
+        run: |graph, device| flow::inside(graph, &graph.variables, device),
+    },
+    Pass {
+        name: "choose_again",
+        does: "the same, with what the graphs inside are now",
+        run: |graph, _| flow::choose(graph),
+    },
+    Pass {
+        name: "hoist",
+        does: "computes before a loop what is the same in every turn",
+        run: |graph, _| flow::hoist(graph),
+    },
     Pass { name: "same", does: "computes equal expressions once", run: |graph, _| same::run(graph) },
+    Pass {
+        name: "trim_again",
+        does: "drops what graphs inside nodes no longer need",
+        run: |graph, _| flow::trim(graph),
+    },
     Pass { name: "dead_again", does: "drops what the others left", run: |graph, _| dead::run(graph) },
 ];
 
@@ -53,21 +89,34 @@ pub fn optimise(graph: &Graph, device: Device) -> Result<Graph> {
     )
 }
 
-/// [`optimise`] without writing dumps.
-pub(crate) fn optimise_quietly(graph: &Graph, device: Device) -> Result<Graph> {
-    optimise_into(graph, device, None)
+/// [`optimise`] for a graph inside a node, without writing dumps.
+pub(crate) fn optimise_inside(graph: &Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
+    run_all(graph, variables, device, &mut |_, _, _| Ok(()))
 }
 
 /// [`optimise`], with the text of each step written to a new folder inside `dump`.
 pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<Graph> {
     let dump = Dump::begin(graph, dump)?;
+    run_all(graph, &graph.variables, device, &mut |i, name, graph| dump.write(i + 1, name, graph))
+}
+
+/// All passes on a graph of a function with these variables; `after` is told of each.
+fn run_all(
+    graph: &Graph,
+    variables: &[VariableInfo],
+    device: Device,
+    after: &mut dyn FnMut(usize, &str, &Graph) -> Result<()>,
+) -> Result<Graph> {
     let mut graph = graph.clone();
     for (i, pass) in PASSES.iter().enumerate() {
-        graph = (pass.run)(&graph, device)?;
+        graph = match pass.name == INSIDE {
+            true => flow::inside(&graph, variables, device)?,
+            false => (pass.run)(&graph, device)?,
+        };
         if cfg!(debug_assertions) {
-            graph.verify().map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
+            graph.verify_with(variables).map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
         }
-        dump.write(i + 1, pass.name, &graph)?;
+        after(i, pass.name, &graph)?;
     }
     Ok(graph)
 }
