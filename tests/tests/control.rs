@@ -198,6 +198,15 @@ fn on_the_gpu() {
         let dx = tape.gradient(&y, x);
         [power, dx].map(|t| t.to(tf::Device::cpu()).unwrap().to_vec::<f32>().unwrap())
     };
+    // More rows than a kernel has bindings.
+    #[tf::function]
+    fn many(x: &Tensor) -> Tensor {
+        tf::scan(|s: Tensor, r: Tensor| s * 0.5 + r, x, tf::zeros([3]))
+    }
+    let rows = Tensor::from_vec((0..120).map(|i| i as f32).collect(), [40, 3]).unwrap();
+    let there = many(&rows.to(device).unwrap()).to(tf::Device::cpu()).unwrap();
+    assert_eq!(bits(&many(&rows)), bits(&there));
+    assert_eq!(many(&tf::zeros([0, 3]).to(device).unwrap()).shape().to_vec(), [0, 3]);
     for n in [0, 1, 5] {
         let (here, there) = (run(&x, n), run(&x.to(device).unwrap(), n));
         for (a, b) in here.iter().flatten().zip(there.iter().flatten()) {

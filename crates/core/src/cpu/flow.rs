@@ -124,7 +124,11 @@ impl Rows {
         if let Some(storage) = stack.host() {
             return Ok(Rows::Host(row, storage.clone()));
         }
-        let outs = SmallVec::from_elem(row, stack.shape()[0].size().unwrap_or(0));
+        let count = stack.shape()[0].size().unwrap_or(0);
+        if count == 0 {
+            return Ok(Rows::Made(Outputs::new()));
+        }
+        let outs = SmallVec::from_elem(row, count);
         let attrs = Attrs::new().with("axis", 0i64);
         Ok(Rows::Made(device.backend().run(&ops::UNSTACK, &[stack], &attrs, &outs)?))
     }
