@@ -215,6 +215,44 @@ fn on_the_gpu() {
     }
 }
 
+/// A loop that reads and writes a variable and draws random numbers, with a gradient through both.
+#[tf::function]
+fn wander(v: &Variable, generator: &tf::random::Generator, x: &Tensor, n: &Tensor) -> Tensor {
+    let (y, _) = tf::while_loop(
+        |s| s.1.less(n),
+        |(y, i)| {
+            let y = tf::cond(&y.sum().greater(0.0), || &y * v, || y.clone()) + generator.uniform([2]);
+            v.assign_add(0.5);
+            (y, i + 1)
+        },
+        (x.clone(), tf::zeros_like(n)),
+    );
+    y
+}
+
+#[test]
+fn effects_inside_loops_on_the_gpu() {
+    let Some(device) = gpu() else { return };
+    let _guard = switch();
+    let run = |device: tf::Device| {
+        let generator = tf::random::Generator::from_seed(3);
+        let v = tf::with_device(device, || Variable::new(tf::constant([1.0, 2.0]))).unwrap();
+        let x = tf::constant([0.5, -0.25]).to(device).unwrap();
+        let tape = tf::GradientTape::persistent();
+        tape.watch(&x);
+        let y = wander(&v, &generator, &x, &tf::constant(3).to(device).unwrap()).sum();
+        let (dx, dv) = (tape.gradient(&y, &x), tape.gradient(&y, &v));
+        let all = [y, dx, dv, v.read()].map(|t| t.to(tf::Device::cpu()).unwrap().to_vec::<f32>().unwrap());
+        (all, generator.state().read().to_vec::<u32>().unwrap())
+    };
+    let ((here, state), (there, other)) = (run(tf::Device::cpu()), run(device));
+    assert_eq!(state, other, "as many numbers were drawn");
+    assert_eq!(here[3], [2.5, 3.5]);
+    for (a, b) in here.iter().flatten().zip(there.iter().flatten()) {
+        assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{here:?} {there:?}");
+    }
+}
+
 #[test]
 fn the_results_of_the_sides_must_be_alike() {
     #[tf::function]
