@@ -26,6 +26,7 @@ pub mod random;
 pub mod shape;
 mod tape;
 mod tensor;
+mod tensor_array;
 #[doc(hidden)]
 pub mod testing;
 mod trace;
@@ -50,9 +51,10 @@ pub use tensor::{
     AsOperand, Axes, Literal, NewShape, Operand, Parts, Scalar, SliceItem, Slices, Tensor, Values, constant,
     constant_f64, try_constant, try_constant_f64,
 };
+pub use tensor_array::TensorArray;
 pub use trace::{
-    Change, Concrete, Function, Leaf, LeafKind, Miss, Rebuild, Rule, Signatures, Structure, Visitor,
-    functions_run_eagerly, init_scope, name_scope, run_functions_eagerly,
+    Change, Concrete, Function, Leaf, LeafKind, Miss, Rebuild, Rows, Rule, Signatures, State, Structure,
+    TensorRange, Visitor, functions_run_eagerly, init_scope, name_scope, rows, run_functions_eagerly,
 };
 pub use variable::Variable;
 pub use variable_cell::VariableCell;

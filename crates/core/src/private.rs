@@ -6,6 +6,11 @@ pub use crate::graph::Graph;
 pub use crate::module::Module;
 pub use crate::trace::{Concrete, Miss, Signatures};
 
+pub use crate::trace::explore::{
+    HostSide, Panicking, Printing, Side, StartTo, State, ViaAny, ViaState, Wrap, and, assert_that, bare,
+    condition, for_loop, matched, or, while_loop,
+};
+
 use crate::trace::Lend;
 pub use crate::trace::{
     DimSpec, Function, Options, Pending, Rebuild, Route, Run, Structure, TensorSpec, Visitor, call,

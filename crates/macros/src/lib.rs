@@ -1,17 +1,19 @@
 //! `#[function]`, `#[derive(Module)]` and `#[derive(Structure)]` of Tenfold.
 //!
 //! args → parse → check → emit. [`args`](self) reads the options, `parse` makes a small model of the item, `check` collects
-//! everything that is wrong with it, `emit` writes the code and is the only place that quotes any. Control flow over tensors
-//! will be lowered between check and emit; the body is passed through untouched so far.
+//! everything that is wrong with it, `lower` puts what control flow over tensors needs around the statements of its body (with
+//! what `analyse` finds in them), `emit` writes the code and is the only place that quotes any.
 //!
 //! Users take these through the `tenfold` crate.
 
 #![forbid(unsafe_code)]
 
+mod analyse;
 mod args;
 mod check;
 mod emit;
 mod errors;
+mod lower;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -74,8 +76,10 @@ fn expand_function(
     let mut errors = errors::Errors::default();
     let options = args::options(args, &mut errors);
     let expanded = match parse::function(item) {
-        Ok(function) => {
+        Ok(mut function) => {
             check::function(&function, &options, &mut errors);
+            let private = emit::private(&options.root);
+            function.lowered = lower::body(&function.item.sig, &mut function.item.block, &private);
             match errors.is_empty() {
                 true => emit::function(&function, &options),
                 false => untouched,

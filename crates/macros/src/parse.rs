@@ -16,6 +16,8 @@ pub struct Function {
     /// The result's type; `None` is `()`.
     pub output: Option<Type>,
     pub receiver: bool,
+    /// Whether the body has control flow that was lowered.
+    pub lowered: bool,
 }
 
 /// One parameter, `self` included.
@@ -49,7 +51,7 @@ pub fn function(item: TokenStream) -> Result<Function> {
         ReturnType::Type(_, ty) => Some((**ty).clone()),
     };
     let receiver = item.sig.receiver().is_some();
-    Ok(Function { item, arguments, output, receiver })
+    Ok(Function { item, arguments, output, receiver, lowered: false })
 }
 
 fn argument(i: usize, input: &FnArg) -> Argument {

@@ -101,6 +101,23 @@ fn a_generic_function() {
 }
 
 #[test]
+fn control_flow() {
+    function(
+        "control_flow",
+        "",
+        "fn f(n: &Tensor, x: Tensor) -> Tensor {
+            let y;
+            if n > 0 && n < 10 { y = x.clone(); } else { y = -x.clone(); }
+            let mut s = y;
+            for i in 0..n { if i == 3 { break } s = s * 2.0; }
+            'outer: while s.sum() < 100.0 { s += 1.0; if n == 7 { return s } }
+            let z = loop { s = s.square(); if s.sum() > 5.0 { break s.sum() } };
+            match n { 0 => z, _ => s }
+        }",
+    );
+}
+
+#[test]
 fn a_module() {
     let item = "pub struct Mlp<L> { layers: Vec<L>, scale: Option<Tensor>, #[module(skip)] name: String }";
     committed("module", &format!("#[derive(Module)]\n{item}"), crate::expand_derive(tokens(item), true));

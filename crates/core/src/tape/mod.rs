@@ -223,6 +223,41 @@ pub(crate) fn rewind(marks: &Marks) {
     }
 }
 
+/// What a call told the tapes, to be told again.
+#[derive(Clone)]
+pub(crate) struct Told {
+    name: &'static str,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    at: Place,
+    pullback: CallPullback,
+}
+
+impl Told {
+    /// The last call that a tape noted since `marks`, if it noted one.
+    pub(crate) fn since(marks: &Marks) -> Option<Told> {
+        marks.0.iter().find_map(|(tape, length)| {
+            let record = tape.record.borrow();
+            let last = record.entries.get(*length..)?.last()?;
+            match &last.what {
+                What::Call(name, pullback) => Some(Told {
+                    name,
+                    inputs: last.inputs.to_vec(),
+                    outputs: last.outputs.to_vec(),
+                    at: last.at,
+                    pullback: pullback.clone(),
+                }),
+                _ => None,
+            }
+        })
+    }
+    /// Tells the tapes again.
+    pub(crate) fn again(&self) {
+        let inputs: Vec<&Tensor> = self.inputs.iter().collect();
+        record_call(self.name, &inputs, &self.outputs, self.at, self.pullback.clone());
+    }
+}
+
 /// Runs `f` as if no tape had been made yet: tapes made inside record, those outside see nothing of it.
 pub(crate) fn isolated<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(Vec<Rc<Tape>>, u32);

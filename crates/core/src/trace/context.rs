@@ -1,5 +1,6 @@
 //! The traces of this thread, innermost last, and what the door asks of them.
 
+use super::explore;
 use crate::device::{Device, Outputs};
 use crate::dim::Dim;
 use crate::error::{Error, Kind, Place, Result};
@@ -180,7 +181,7 @@ pub(crate) fn trace_at<R>(
 ) -> Result<Traced<R>> {
     let (state, symbols) = begin(at, name, device, arguments);
     let guard = Guard::push(Frame::Trace(state));
-    let result = body(&symbols)?;
+    let result = explore::apart(|| body(&symbols))?;
     let results = outputs(&result);
     set_results(&results, at)?;
     let frame = STACK.with_borrow_mut(|s| s.pop());
@@ -239,6 +240,17 @@ pub(super) fn push_sub(name: &str, arguments: &[(String, Meta)]) -> Result<Vec<T
     STACK.with_borrow_mut(|s| s.push(Frame::Trace(state)));
     refresh();
     Ok(symbols)
+}
+
+/// How many graphs are being made.
+pub(super) fn depth() -> usize {
+    STACK.with_borrow(|s| s.len())
+}
+
+/// Gives graphs for nodes up until so many are being made.
+pub(super) fn truncate(depth: usize) {
+    STACK.with_borrow_mut(|s| s.truncate(depth));
+    refresh();
 }
 
 /// Ends the innermost graph for a node.
@@ -384,10 +396,12 @@ pub(crate) fn record(
     at: Place,
     backward: bool,
 ) -> Result<Outputs> {
-    with_top(|state| {
-        let operands = inputs.iter().map(|x| operand(state, x, at));
-        let operands = operands.collect::<Result<SmallVec<[Value; 3]>>>()?;
-        Ok(append(state, op, operands, attrs.clone(), outs, at, backward))
+    explore::through(op, || {
+        with_top(|state| {
+            let operands =
+                inputs.iter().map(|x| operand(state, x, at)).collect::<Result<SmallVec<[Value; 3]>>>()?;
+            Ok(append(state, op, operands, attrs.clone(), outs, at, backward))
+        })
     })
     .map_err(|e| e.at(at))
 }
@@ -442,45 +456,44 @@ fn slot_in(state: &mut State, v: &Variable, host: bool) -> Result<i64> {
 
 /// A read of `v` as a node.
 pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<Tensor> {
-    slot(v, false)
-        .and_then(|slot| {
-            with_top(|state| {
-                let attrs = Attrs::new().with("slot", slot).with("dtype", v.dtype()).with("shape", v.shape());
-                let outs = SmallVec::from_elem(v.meta().clone(), 1);
-                Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward)
-                    .swap_remove(0))
-            })
+    explore::through(&ops::READ_VARIABLE, || {
+        let slot = slot(v, false)?;
+        with_top(|state| {
+            let attrs = Attrs::new().with("slot", slot).with("dtype", v.dtype()).with("shape", v.shape());
+            let outs = SmallVec::from_elem(v.meta().clone(), 1);
+            Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward))
         })
-        .map_err(|e| e.at(at))
+    })
+    .map(|mut made| made.swap_remove(0))
+    .map_err(|e| e.at(at))
 }
 
 /// A write of `v` as a node.
 pub(crate) fn assign_variable(v: &Variable, value: &Tensor, at: Place, backward: bool) -> Result<()> {
-    slot(v, false)
-        .and_then(|slot| {
-            with_top(|state| {
-                let attrs = Attrs::new().with("slot", slot);
-                let operands = SmallVec::from_elem(operand(state, value, at)?, 1);
-                append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward);
-                Ok(())
-            })
+    explore::through(&ops::ASSIGN_VARIABLE, || {
+        let slot = slot(v, false)?;
+        with_top(|state| {
+            let attrs = Attrs::new().with("slot", slot);
+            let operands = SmallVec::from_elem(operand(state, value, at)?, 1);
+            Ok(append(state, &ops::ASSIGN_VARIABLE, operands, attrs, Metas::new(), at, backward))
         })
-        .map_err(|e| e.at(at))
+    })
+    .map(drop)
+    .map_err(|e| e.at(at))
 }
 
 /// A draw from a generator's state as a node.
 pub(crate) fn rng_read_and_skip(v: &Variable, elements: Dim, at: Place, backward: bool) -> Result<Tensor> {
-    slot(v, true)
-        .and_then(|slot| {
-            with_top(|state| {
-                let attrs = Attrs::new().with("slot", slot).with("elements", Shape::from([elements]));
-                let out = Meta::new(v.dtype(), v.shape());
-                let outs = SmallVec::from_elem(out, 1);
-                Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward)
-                    .swap_remove(0))
-            })
+    explore::through(&ops::RNG_READ_AND_SKIP, || {
+        let slot = slot(v, true)?;
+        with_top(|state| {
+            let attrs = Attrs::new().with("slot", slot).with("elements", Shape::from([elements]));
+            let outs = SmallVec::from_elem(Meta::new(v.dtype(), v.shape()), 1);
+            Ok(append(state, &ops::RNG_READ_AND_SKIP, SmallVec::new(), attrs, outs, at, backward))
         })
-        .map_err(|e| e.at(at))
+    })
+    .map(|mut made| made.swap_remove(0))
+    .map_err(|e| e.at(at))
 }
 
 /// Notes that `output`, a node of its own, has this gradient with respect to `inputs`. The pullback is traced here, because
@@ -490,6 +503,16 @@ pub(crate) fn custom(
     at: Place,
     inputs: &[&Tensor],
     output: &Tensor,
+    pullback: &dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>,
+) -> Result<()> {
+    explore::once(|| custom_once(name, inputs, output, at, pullback))
+}
+
+fn custom_once(
+    name: &'static str,
+    inputs: &[&Tensor],
+    output: &Tensor,
+    at: Place,
     pullback: &dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>,
 ) -> Result<()> {
     let device = with_top(|state| Ok(state.device))?;

@@ -17,6 +17,7 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 
 /// A graph for a node.
+#[derive(Clone)]
 pub(crate) struct Sub {
     pub(crate) graph: Graph,
     /// Tensors from outside that it uses, which stand for the inputs after its arguments.

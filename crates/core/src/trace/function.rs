@@ -6,6 +6,7 @@
 
 use super::cache::{self, BOUND, Cache, Hit, Slot};
 use super::concrete::{self, Concrete};
+use super::explore;
 use super::misses::{self, Known, Miss};
 use super::program::Program;
 use super::relax::{Relaxed, Size};
@@ -314,7 +315,7 @@ impl Run {
                 Some(call) => Some(Inside::enter(call)?),
                 None => None,
             };
-            Ok(body())
+            explore::region(body)
         })
     }
 }
@@ -366,7 +367,7 @@ impl Pending {
     pub fn trace<R: Structure + Any + Send + Sync>(
         self,
         visit: &dyn Fn(&mut Visitor),
-        body: impl FnOnce(&mut Rebuild<'_>) -> R,
+        body: impl Fn(&mut Rebuild<'_>) -> R,
     ) -> R {
         R::settle(|| {
             let (call, function) = (&self.call, self.call.function);
@@ -395,7 +396,7 @@ impl Pending {
     fn build<R: Structure + Any + Send + Sync>(
         &self,
         visit: &dyn Fn(&mut Visitor),
-        body: impl FnOnce(&mut Rebuild<'_>) -> R,
+        body: impl Fn(&mut Rebuild<'_>) -> R,
     ) -> Result<Trace> {
         let (call, function) = (&self.call, self.call.function);
         let specs = call.visitor.specs;
@@ -426,7 +427,7 @@ impl Pending {
                     function.name,
                     call.device,
                     &metas,
-                    |symbols| body(&mut Rebuild::new(symbols, &counts)).outcome(),
+                    |symbols| explore::explore(|| body(&mut Rebuild::new(symbols, &counts)).outcome()),
                     |result| {
                         let mut visitor = Visitor::default();
                         result.visit(&mut visitor);

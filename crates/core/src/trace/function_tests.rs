@@ -10,7 +10,7 @@ fn expanded<R: Structure + Send + Sync + 'static>(
     function: &'static Function,
     x: &Tensor,
     n: i64,
-    body: impl FnOnce(&Tensor, i64) -> R,
+    body: impl Fn(&Tensor, i64) -> R,
 ) -> R {
     let visit = |v: &mut Visitor| {
         p::argument(v, "x", x);

@@ -4,6 +4,7 @@ mod cache;
 mod concrete;
 mod context;
 mod differentiate;
+pub(crate) mod explore;
 mod flow;
 mod flow_grad;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 mod visitor;
 
 pub use concrete::Concrete;
+pub use explore::{Rows, State, TensorRange, rows};
 
 pub(crate) use context::{
     Custom, Traced, apart, assign_variable, custom, device_of, is_tracing, node_count, read_variable, record,

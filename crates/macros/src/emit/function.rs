@@ -66,9 +66,15 @@ fn body(function: &Function, name: &Ident, method: bool) -> TokenStream {
         (&item.sig.generics, &item.sig.inputs, &item.sig.output, &item.block);
     let bounds = &generics.where_clause;
     let clippy = method.then(|| quote!(#[allow(clippy::too_many_arguments)]));
+    let lowered = function.lowered.then(|| {
+        quote!(#[allow(
+            unused_mut, unused_assignments, unused_labels, unreachable_code, unused_parens, unused_braces, clippy::all
+        )])
+    });
     quote! {
         #(#lints)*
         #clippy
+        #lowered
         fn #name #generics (#inputs) #output #bounds #block
     }
 }

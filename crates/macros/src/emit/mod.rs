@@ -2,6 +2,7 @@
 //!
 //! Generated names have mixed-site hygiene, so that they cannot meet the user's; the user's tokens keep their spans.
 
+pub mod control;
 mod function;
 mod structure;
 
@@ -20,7 +21,7 @@ pub fn with_errors(expanded: TokenStream, errors: Errors) -> TokenStream {
 }
 
 /// Where generated code finds Tenfold's private functions.
-fn private(root: &Option<Path>) -> TokenStream {
+pub fn private(root: &Option<Path>) -> TokenStream {
     match root {
         Some(root) => quote!(#root::__private),
         None => quote!(::tenfold::__private),

@@ -35,6 +35,8 @@ pub fn structure(structure: &Structure, module: bool) -> TokenStream {
                 match self { #(#rebuilds)* #never }
             }
         }
+        #[automatically_derived]
+        impl #parameters #p::State for #name #arguments #bounds {}
         #module
     }
 }

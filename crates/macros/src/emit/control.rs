@@ -1,0 +1,271 @@
+//! What is written around control flow. Blocks and labels are the user's own.
+
+use crate::analyse::{Breaks, Effects, Place};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{
+    Expr, ExprBinary, ExprForLoop, ExprIf, ExprLoop, ExprMatch, ExprWhile, Ident, RangeLimits, Type,
+    parse_quote,
+};
+
+/// A variable that a construct may change.
+pub struct Carried {
+    pub place: Place,
+    /// Its type must allow it.
+    pub check: bool,
+    /// It can be assigned.
+    pub set: bool,
+}
+
+fn with(p: &TokenStream, carried: &[Carried]) -> TokenStream {
+    let each = carried.iter().filter(|c| c.set).map(|c| {
+        let (expr, name) = (&c.place.expr, &c.place.name);
+        // The hidden traits choose by what is known of the type.
+        quote_spanned!(c.place.root.span().resolved_at(Span::mixed_site())=> .with(#name, #p::Wrap(&mut #expr).place()))
+    });
+    quote!(#(#each)*)
+}
+
+fn checks(p: &TokenStream, turn: &Ident, carried: &[Carried], effects: &Effects) -> TokenStream {
+    let places = carried.iter().filter(|c| c.check).map(|c| {
+        let expr = &c.place.expr;
+        let span = c.place.root.span();
+        quote_spanned!(span=> #turn.check(&#expr);)
+    });
+    let senders = effects.senders.iter().map(|name| quote_spanned!(name.span()=> #turn.check(&#name);));
+    let others = effects.effects.iter().map(|(span, what)| {
+        let what = Ident::new(what, *span);
+        quote_spanned!(*span=> #turn.effect(#p::#what);)
+    });
+    quote!(#(#places)* #(#senders)* #(#others)*)
+}
+
+/// What a lowered body begins with: the traits whose methods it calls.
+pub fn traits(p: &TokenStream) -> syn::Stmt {
+    parse_quote!(#[allow(unused_imports)] use #p::{HostSide as _, ViaAny as _, ViaState as _};)
+}
+
+/// `if` and `else`.
+#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
+pub fn if_else(
+    p: &TokenStream,
+    source: &ExprIf,
+    turn: &Ident,
+    value: Option<&Ident>,
+    ty: Option<&Type>,
+    carried: &[Carried],
+    effects: &Effects,
+    gone: bool,
+) -> Expr {
+    let (cond, then) = (&source.cond, &source.then_branch);
+    let other = source.else_branch.as_ref().map(|(token, e)| {
+        let e = match &**e {
+            Expr::Block(_) => quote!(#e),
+            e => quote!({ #e }),
+        };
+        quote!(#token #e)
+    });
+    let begin = quote_spanned!(turn.span()=> let #turn = #p::condition(#cond););
+    let branch = quote_spanned!(turn.span()=> if #turn.take() #then #other);
+    around(p, begin, branch, turn, value, ty, carried, effects, gone)
+}
+
+/// `match` over integers.
+#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
+pub fn match_integers(
+    p: &TokenStream,
+    source: &ExprMatch,
+    literals: &[i64],
+    turn: &Ident,
+    value: Option<&Ident>,
+    ty: Option<&Type>,
+    carried: &[Carried],
+    effects: &Effects,
+    gone: bool,
+) -> Expr {
+    let (scrutinee, arms) = (&source.expr, &source.arms);
+    let begin = quote_spanned!(turn.span()=> let #turn = #p::matched(#scrutinee, &[#(#literals),*]););
+    let branch = quote_spanned!(turn.span()=> match #turn.pick() { #(#arms)* });
+    around(p, begin, branch, turn, value, ty, carried, effects, gone)
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
+fn around(
+    p: &TokenStream,
+    begin: TokenStream,
+    branch: TokenStream,
+    turn: &Ident,
+    value: Option<&Ident>,
+    ty: Option<&Type>,
+    carried: &[Carried],
+    effects: &Effects,
+    gone: bool,
+) -> Expr {
+    let (checks, with) = (checks(p, turn, carried, effects), with(p, carried));
+    let at = turn.span();
+    match value {
+        None => {
+            let never = gone.then(|| quote!(::core::unreachable!()));
+            parse_quote!({ #begin #branch; #checks #turn.join() #with .end(); #never })
+        }
+        Some(value) => {
+            let ty = ty.map(|ty| quote!(: #ty));
+            let check = quote_spanned!(at=> #turn.check(&#value););
+            parse_quote!({
+                #begin
+                let mut #value #ty = #branch;
+                #checks
+                #check
+                #turn.join().with("the value of the `if`", #p::Wrap(&mut #value).place()) #with .end();
+                #value
+            })
+        }
+    }
+}
+
+/// `while`.
+pub fn while_loop(
+    p: &TokenStream,
+    source: &ExprWhile,
+    state: &Ident,
+    test: &Ident,
+    carried: &[Carried],
+    effects: &Effects,
+    leaves: bool,
+) -> Expr {
+    let (cond, body, label) = (&source.cond, &source.body, &source.label);
+    let probe = match leaves {
+        // It leaves the function, which a closure cannot: so it is a `bool`.
+        true => quote!(true),
+        false => quote!(#cond),
+    };
+    let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
+    parse_quote!({
+        let mut #state = #p::while_loop(|| #probe);
+        #checks
+        #label while #state.at() #with .turn() && { let #test = #cond; #state.at() #with .test(#test) } #body
+        #state.at() #with .after();
+    })
+}
+
+/// `while true`.
+pub fn while_true(p: &TokenStream, source: &ExprWhile, state: &Ident, carried: &[Carried]) -> Expr {
+    let (body, label) = (&source.body, &source.label);
+    let with = with(p, carried);
+    parse_quote!({
+        let mut #state = #p::bare();
+        #label while true { #state.at() #with .turn(); #body }
+        #state.at() #with .after();
+    })
+}
+
+/// `loop`.
+pub fn bare_loop(
+    p: &TokenStream,
+    source: &ExprLoop,
+    state: &Ident,
+    value: Option<&Ident>,
+    carried: &[Carried],
+    fresh: &[Carried],
+    breaks: Breaks,
+) -> Expr {
+    let (body, label) = (&source.body, &source.label);
+    let with = with(p, carried);
+    let fresh = fresh.iter().filter(|c| c.set).map(|c| {
+        let expr = &c.place.expr;
+        quote!(.value(#p::Wrap(&mut #expr).place()))
+    });
+    let fresh = quote!(#(#fresh)*);
+    let turns = quote!(#label loop { #state.at() #with .turn(); #body });
+    let begin = quote!(let mut #state = #p::bare(););
+    match (breaks, value) {
+        (Breaks::Never, _) => parse_quote!({ #begin #turns }),
+        (_, None) => parse_quote!({ #begin #turns #state.at() #with #fresh .after(); }),
+        (_, Some(value)) => parse_quote!({
+            #begin
+            let mut #value = #turns;
+            #state.at() #with #fresh .value(#p::Wrap(&mut #value).place()).after();
+            #value
+        }),
+    }
+}
+
+/// `for`.
+pub fn for_loop(
+    p: &TokenStream,
+    source: &ExprForLoop,
+    state: &Ident,
+    carried: &[Carried],
+    effects: &Effects,
+) -> Expr {
+    let (pat, items, body, label) = (&source.pat, &source.expr, &source.body, &source.label);
+    let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
+    let begin = quote_spanned!(state.span()=> #p::for_loop(#items));
+    parse_quote!({
+        match #begin {
+            mut #state => {
+                #checks
+                #label while let ::core::option::Option::Some(#pat) = #state.at() #with .next() #body
+                #state.at() #with .after();
+            }
+        }
+    })
+}
+
+/// `a..b` behind `in`, also under methods: one of tensors if an end is a tensor.
+pub fn ranges(p: &TokenStream, items: &mut Expr) {
+    match items {
+        Expr::Paren(inner) => ranges(p, &mut inner.expr),
+        Expr::Group(inner) => ranges(p, &mut inner.expr),
+        Expr::MethodCall(call) => ranges(p, &mut call.receiver),
+        Expr::Range(range) => {
+            let (Some(start), Some(end)) = (&range.start, &range.end) else { return };
+            let to = match range.limits {
+                RangeLimits::HalfOpen(_) => quote!(to),
+                RangeLimits::Closed(_) => quote!(up_to),
+            };
+            *items = parse_quote!(#p::StartTo::#to(#start, #end));
+        }
+        _ => {}
+    }
+}
+
+/// `a < b`.
+pub fn comparison(p: &TokenStream, left: &Expr, method: &str, right: &Expr, span: Span) -> Expr {
+    let method = Ident::new(method, Span::mixed_site().located_at(span));
+    let call = quote_spanned!(span=> #p::Side(&(#left)).#method(&(#right)));
+    parse_quote!(#call)
+}
+
+/// `a && b`, `a || b`.
+pub fn logic(p: &TokenStream, b: &ExprBinary) -> Expr {
+    let (left, right) = (&b.left, &b.right);
+    let name = match b.op {
+        syn::BinOp::And(_) => quote!(and),
+        _ => quote!(or),
+    };
+    let span = match b.op {
+        syn::BinOp::And(token) => token.spans[0],
+        syn::BinOp::Or(token) => token.spans[0],
+        _ => Span::call_site(),
+    };
+    let call = quote_spanned!(span=> #p::#name(#left, || #right));
+    parse_quote!(#call)
+}
+
+/// `assert!(condition, "text", ..)`.
+pub fn assertion(
+    p: &TokenStream,
+    mac: &syn::Macro,
+    condition: &Expr,
+    arguments: &[Expr],
+    text: &str,
+) -> Expr {
+    let span = mac.path.segments.last().map_or_else(Span::call_site, |s| s.ident.span());
+    let message = match arguments {
+        [] => quote!(::std::string::String::from(#text)),
+        _ => quote!(::std::format!(#(#arguments),*)),
+    };
+    let call = quote_spanned!(span=> #p::assert_that(#condition, || #message));
+    parse_quote!(#call)
+}
