@@ -63,6 +63,11 @@ pub struct Readme;
 #[doc = include_str!("../../../docs/gpu.md")]
 pub struct GpuPage;
 
+/// The page about control flow runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/autograph.md")]
+pub struct ControlFlowPage;
+
 // The code that the macros write says `::tenfold`, in this crate's own tests too.
 extern crate self as tenfold;
 
