@@ -34,10 +34,19 @@ fn checks(p: &TokenStream, turn: &Ident, carried: &[Carried], effects: &Effects)
     });
     let senders = effects.senders.iter().map(|name| quote_spanned!(name.span()=> #turn.check(&#name);));
     let others = effects.effects.iter().map(|(span, what)| {
-        let what = Ident::new(what, *span);
+        let (what, p) = (Ident::new(what, *span), respanned(p, *span));
         quote_spanned!(*span=> #turn.effect(#p::#what);)
     });
     quote!(#(#places)* #(#senders)* #(#others)*)
+}
+
+/// The same path at the user's tokens, so that an error about what it names is shown there.
+fn respanned(p: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: proc_macro2::TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    p.clone().into_iter().map(at).collect()
 }
 
 /// What a lowered body begins with: the traits whose methods it calls.
