@@ -43,7 +43,7 @@ fn checks(p: &TokenStream, turn: &Ident, carried: &[Carried], effects: &Effects)
 /// The same path at the user's tokens, so that an error about what it names is shown there.
 fn respanned(p: &TokenStream, span: Span) -> TokenStream {
     let at = |mut token: proc_macro2::TokenTree| {
-        token.set_span(token.span().located_at(span));
+        token.set_span(span);
         token
     };
     p.clone().into_iter().map(at).collect()
