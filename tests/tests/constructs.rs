@@ -596,3 +596,39 @@ fn what_changes_shape_or_dtype_says_so() {
     .to_string();
     assert!(text.contains("scalar bool") && text.contains("bool[2]"), "{text}");
 }
+
+/// Functional forms, gradients and functions traced apart in a body that is run several times.
+#[test]
+fn beside_functional_forms_and_gradients() {
+    #[tf::function(inline = false)]
+    fn half(x: &Tensor) -> Tensor {
+        if x > 0.0 { x * 0.5 } else { x.clone() }
+    }
+    #[tf::function]
+    fn clipped(x: &Tensor) -> Tensor {
+        if x > 3.0 {
+            return x * 0.0 + 3.0;
+        }
+        x.clone()
+    }
+    #[tf::function]
+    fn f(x: &Tensor) -> Vec<Tensor> {
+        let tape = tf::GradientTape::new();
+        tape.watch(x);
+        let y = tf::cond(&x.greater(1.0), || clipped(&(x * 2.0)) * x, || x * 3.0);
+        let mut z = half(&y);
+        if z > 1.0 {
+            z = z * 2.0;
+        }
+        let sums =
+            tf::scan(|sum: Tensor, v: Tensor| sum + clipped(&v), &tf::constant([1.0, 5.0, 2.0]), z.clone());
+        let g = tape.gradient(&sums.sum(), x);
+        if g > 10.0 {
+            return vec![g, z, sums];
+        }
+        vec![-g, z, sums]
+    }
+    for v in [0.5f32, 1.25, 2.0] {
+        both(|| f(&tf::constant(v)));
+    }
+}

@@ -2,8 +2,9 @@
 
 use super::{Parts, holds, rebuilt, tensors_of, traced};
 use crate::error::{Error, OrRaise, Place, Result, catch};
+use crate::tape;
 use crate::tensor::Tensor;
-use crate::trace::{self, Structure};
+use crate::trace::{self, Structure, explore};
 
 /// `then()` if the scalar `condition` is true, else `otherwise()`: tensors or structures of them.
 ///
@@ -49,7 +50,7 @@ pub fn try_cond<R: Structure>(
             .with_hint("both sides must give the same structure, dtypes and shapes")
             .at(at));
     }
-    Ok(rebuilt(&a, &trace::make_if(condition, then, otherwise, at)?))
+    Ok(rebuilt(&a, &explore::made(&tape::marks(), || trace::make_if(condition, then, otherwise, at))?))
 }
 
 /// What `branches[index]()` gives, or `default()` if there is no such branch.

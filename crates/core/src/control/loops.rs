@@ -2,8 +2,9 @@
 
 use super::{Parts, holds, rebuilt, steady, tensors_of, traced};
 use crate::error::{OrRaise, Place, Result, catch};
+use crate::tape;
 use crate::tensor::Tensor;
-use crate::trace::{self, Structure};
+use crate::trace::{self, Structure, explore};
 
 /// `state = body(state)` as long as `condition(&state)` is true: the last state.
 ///
@@ -122,6 +123,6 @@ fn repeat<S: Structure>(
         tensors_of,
     )?;
     steady("while_loop", &parts, &Parts::of(&after.0))?;
-    let results = trace::make_while(&initial, asks, does, 0, None, at)?;
+    let results = explore::made(&tape::marks(), || trace::make_while(&initial, asks, does, 0, None, at))?;
     Ok(rebuilt(&state, &results[..n]))
 }

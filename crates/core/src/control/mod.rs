@@ -16,7 +16,7 @@ use crate::ops;
 use crate::shape::Meta;
 use crate::tape;
 use crate::tensor::Tensor;
-use crate::trace::{self, OpenSub, Rebuild, Structure, Sub, Visitor};
+use crate::trace::{self, Rebuild, Structure, Sub, Visitor, explore};
 
 /// The parts of a structure: its tensors, and what must be equal beside them.
 struct Parts {
@@ -69,15 +69,17 @@ fn traced<R: Structure>(
     f: impl FnOnce(&[Tensor]) -> R,
     extra: impl FnOnce(&R) -> Vec<Tensor>,
 ) -> Result<(R, Sub)> {
-    let marks = tape::marks();
-    let open = OpenSub::begin(name, arguments)?;
-    let made = catch(|| f(&open.arguments));
-    let sub = made.and_then(|made| {
-        let results = extra(&made);
-        Ok((made, open.end(&results)?))
+    let (marks, depth) = (tape::marks(), explore::depth());
+    let arguments = explore::sub_open(name, arguments)?;
+    let made = catch(|| f(&arguments)).and_then(|made| {
+        let sub = explore::sub_close(&extra(&made))?;
+        Ok((made, sub))
     });
+    if made.is_err() {
+        explore::sub_fail(depth);
+    }
     tape::rewind(&marks);
-    sub
+    made
 }
 
 fn tensors_of(x: &impl Structure) -> Vec<Tensor> {

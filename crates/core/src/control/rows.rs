@@ -6,7 +6,7 @@ use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape;
 use crate::tensor::Tensor;
-use crate::trace::{self, Loop, Structure};
+use crate::trace::{self, Loop, Structure, explore};
 
 /// `f` of each row of the tensors in `elems`, stacked: what it gives for row `i` is row `i` of the result.
 ///
@@ -202,7 +202,7 @@ fn rows<S: Structure, E: Structure, R: Structure>(
         trips: Some(count),
         kept: 0,
     };
-    let results = trace::make_loop(&made, asks, does, extras, at)?;
+    let results = explore::made(&tape::marks(), || trace::make_loop(&made, asks, does, extras, at))?;
     let (last, stacks) = results.split_at(n);
     Ok((rebuilt(&state, last), rebuilt(&after.1, stacks)))
 }

@@ -33,6 +33,7 @@ pub(crate) type CallPullback =
     Rc<dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> crate::Result<Vec<Option<Tensor>>>>;
 
 /// One recorded call.
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) what: What,
     pub(crate) inputs: SmallVec<[Tensor; 2]>,
@@ -40,6 +41,7 @@ pub(crate) struct Entry {
     pub(crate) at: Place,
 }
 
+#[derive(Clone)]
 pub(crate) enum What {
     Op(&'static OpDef, Attrs),
     /// A custom gradient, a transfer: its name and its pullback.
@@ -223,38 +225,25 @@ pub(crate) fn rewind(marks: &Marks) {
     }
 }
 
-/// What a call told the tapes, to be told again.
+/// What the tapes were told, to be told again.
 #[derive(Clone)]
-pub(crate) struct Told {
-    name: &'static str,
-    inputs: Vec<Tensor>,
-    outputs: Vec<Tensor>,
-    at: Place,
-    pullback: CallPullback,
-}
+pub(crate) struct Told(Vec<Entry>);
 
 impl Told {
-    /// The last call that a tape noted since `marks`, if it noted one.
+    /// What the tapes noted since `marks`: the tape that noted most knows all of it.
     pub(crate) fn since(marks: &Marks) -> Option<Told> {
-        marks.0.iter().find_map(|(tape, length)| {
+        let noted = marks.0.iter().map(|(tape, length)| {
             let record = tape.record.borrow();
-            let last = record.entries.get(*length..)?.last()?;
-            match &last.what {
-                What::Call(name, pullback) => Some(Told {
-                    name,
-                    inputs: last.inputs.to_vec(),
-                    outputs: last.outputs.to_vec(),
-                    at: last.at,
-                    pullback: pullback.clone(),
-                }),
-                _ => None,
-            }
-        })
+            record.entries.get(*length..).unwrap_or_default().to_vec()
+        });
+        noted.max_by_key(Vec::len).filter(|entries| !entries.is_empty()).map(Told)
     }
     /// Tells the tapes again.
     pub(crate) fn again(&self) {
-        let inputs: Vec<&Tensor> = self.inputs.iter().collect();
-        record_call(self.name, &inputs, &self.outputs, self.at, self.pullback.clone());
+        for entry in &self.0 {
+            let inputs: Vec<&Tensor> = entry.inputs.iter().collect();
+            push(&inputs, &entry.outputs, entry.at, || entry.what.clone());
+        }
     }
 }
 

@@ -105,7 +105,10 @@ impl Program {
     pub(crate) fn call(self: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
         if super::is_tracing() {
             let mut room = SmallVec::new();
-            return Ok(replay(self, self.inputs(arguments, &mut room))?.outputs);
+            let inputs = self.inputs(arguments, &mut room);
+            let made =
+                super::explore::unit(|| Ok(replay(self, inputs)?.outputs.into_iter().map(Some).collect()))?;
+            return Ok(made.into_iter().flatten().collect());
         }
         if tape::is_recording() {
             if self.constants.iter().any(|i| tape::tracks(self.graph.node(*i).attrs.tensor("value"))) {

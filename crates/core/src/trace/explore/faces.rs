@@ -336,7 +336,7 @@ fn lazily<B: Truth>(
             let asked = branch(&mut || other.take().map_or_else(|| crate::constant(!when), |f| of(f())))?;
             let not = branch(&mut || crate::constant(!when))?;
             let (then, otherwise) = if when { (asked, not) } else { (not, asked) };
-            let made = made(&marks, || super::nodes::make_if(condition, then, otherwise, at))?;
+            let made = made(&marks, || flow::make_if(condition, then, otherwise, at))?;
             made.into_iter().next().ok_or_else(|| bug("an `if` without a result"))
         }
     }

@@ -75,6 +75,8 @@ enum Event {
     EndSub(flow::Sub),
     /// A node of the functional forms was made.
     Made(Vec<Tensor>, Option<Told>),
+    /// Something was done that asks no user's code: a gradient, a program put here.
+    Unit(Vec<Option<Tensor>>, Option<Told>),
 }
 
 #[derive(Clone)]
@@ -272,6 +274,9 @@ pub(crate) fn once(make: impl FnOnce() -> Result<()>) -> Result<()> {
 impl Explorer {
     /// The next event of the run before, if this run has not come past all of them; taken.
     fn next(&mut self) -> Option<Event> {
+        if self.quiet {
+            return None;
+        }
         let event = self.log.get(self.at).cloned();
         self.at += event.is_some() as usize;
         event
@@ -394,28 +399,66 @@ pub(crate) fn sub_close(results: &[Tensor]) -> Result<flow::Sub> {
 }
 
 /// Makes the node of a functional form; tapes forget what they noted since `marks` and hear of the node.
-pub(crate) fn made(
-    marks: &tape::Marks,
-    make: impl FnOnce() -> Result<(Vec<Tensor>, Option<Told>)>,
-) -> Result<Vec<Tensor>> {
+pub(crate) fn made(marks: &tape::Marks, make: impl FnOnce() -> Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
     let known = with(|e| match e.next() {
         Some(Event::Made(values, taped)) => Ok(Some((values, taped))),
         Some(_) => Err(e.differs("the node of a functional form")),
         None => Ok(None),
     });
     tape::rewind(marks);
-    let (values, taped) = match known.unwrap_or(Ok(None))? {
-        Some(known) => known,
-        None => {
-            let (values, taped) = quietly(make)?;
-            with(|e| e.note(Event::Made(values.clone(), taped.clone())));
-            (values, taped)
+    match known.unwrap_or(Ok(None))? {
+        Some((values, taped)) => {
+            if let Some(taped) = taped {
+                taped.again();
+            }
+            Ok(values)
         }
-    };
-    if let Some(taped) = &taped {
-        taped.again();
+        None => {
+            let marks = tape::marks();
+            let values = quietly(make)?;
+            with(|e| e.note(Event::Made(values.clone(), Told::since(&marks))));
+            Ok(values)
+        }
     }
-    Ok(values)
+}
+
+/// Does something that runs no user's code, whatever it traces: its results are known in the next run.
+pub(crate) fn unit(make: impl FnOnce() -> Result<Vec<Option<Tensor>>>) -> Result<Vec<Option<Tensor>>> {
+    if !exploring() {
+        return make();
+    }
+    let known = with(|e| match e.next() {
+        None => Ok(None),
+        Some(Event::Unit(values, told)) => Ok(Some((values, told))),
+        Some(_) => Err(e.differs("a gradient or a function that is traced apart")),
+    });
+    match known.unwrap_or(Ok(None))? {
+        Some((values, told)) => {
+            if let Some(told) = told {
+                told.again();
+            }
+            Ok(values)
+        }
+        None => {
+            let marks = tape::marks();
+            let values = quietly(make)?;
+            with(|e| e.note(Event::Unit(values.clone(), Told::since(&marks))));
+            Ok(values)
+        }
+    }
+}
+
+/// Gives up what a functional form began, after an error in its closure.
+pub(crate) fn sub_fail(depth: usize) {
+    let fresh = with(|e| e.peek().is_none()).unwrap_or(true);
+    if fresh && context::depth() > depth {
+        context::truncate(depth);
+    }
+}
+
+/// How many graphs are being made.
+pub(crate) fn depth() -> usize {
+    context::depth()
 }
 
 /// Ends this run; the next one takes another way.
