@@ -1,6 +1,6 @@
 //! `#[function]`, `#[derive(Module)]` and `#[derive(Structure)]` of Tenfold.
 //!
-//! args → parse → check → emit. [`args`](self) reads the options, `parse` makes a small model of the item, `check` collects
+//! args → parse → check → lower → emit. [`args`](self) reads the options, `parse` makes a small model of the item, `check` collects
 //! everything that is wrong with it, `lower` puts what control flow over tensors needs around the statements of its body (with
 //! what `analyse` finds in them), `emit` writes the code and is the only place that quotes any.
 //!

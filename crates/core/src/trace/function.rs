@@ -1,8 +1,7 @@
 //! A traced function: from a call to its result.
 //!
 //! The macro's entry visits the arguments (the key), and asks [`call`] what to do: run the very body, hand out a result,
-//! or trace the body with symbols. Control flow over tensors will ask the innermost trace for graphs of its own; nothing
-//! of it is decided here.
+//! or trace the body with symbols, as often as it has ways through its tensor conditions (`explore`).
 
 use super::cache::{self, BOUND, Cache, Hit, Slot};
 use super::concrete::{self, Concrete};
