@@ -37,7 +37,7 @@ fn escape_turns(re: &Tensor, im: &Tensor, turns: &Tensor) -> Tensor {
         if inside.reduce_any(.., false).logical_not() {
             break;
         }
-        count = count + inside.cast(tf::f32);
+        count += inside.cast(tf::f32);
         // Points outside stand still, so that they do not grow beyond all numbers.
         (x, y) = (inside.select(xx - yy + re, &x), inside.select(2.0 * &x * &y + im, &y));
         turn += 1;

@@ -1,7 +1,11 @@
 //! The functions with control flow that were recorded from TensorFlow, written in plain Rust: outputs and gradients as
 //! recorded, and the same to the bit eagerly and as one graph.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::assign_op_pattern,
+    reason = "a test may panic; the formulas stand as they were recorded"
+)]
 
 use tenfold as tf;
 use tenfold_testing::{cases, compare, fixtures};

@@ -1,7 +1,7 @@
 //! Control flow over tensors: what is put around `if`, `match`, `while`, `loop` and `for` (RFC 3). The statements stay.
 
 use crate::analyse::{self, Breaks, Effects, Place, bound, names_in};
-use crate::emit::control::{self, Carried};
+use crate::emit::control::{self, Around, Carried};
 use proc_macro2::{Span, TokenStream};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
@@ -227,16 +227,15 @@ impl Lower<'_> {
         let turn = self.hidden("turn", span);
         let value = (used && has_else && !gone).then(|| self.hidden("value", span));
         let Expr::If(source) = e else { return };
-        *e = control::if_else(
-            self.p,
-            source,
-            &turn,
-            value.as_ref(),
-            ty.as_ref(),
-            &carried,
-            &effects,
-            gone && used,
-        );
+        let around = Around {
+            p: self.p,
+            turn: &turn,
+            value: value.as_ref().map(|value| (value, ty.as_ref())),
+            carried: &carried,
+            effects: &effects,
+            never: gone && used,
+        };
+        *e = control::if_else(source, &around);
     }
     fn lower_match(&mut self, e: &mut Expr, used: bool, ty: Option<Type>) {
         let Expr::Match(source) = e else { return };
@@ -264,17 +263,15 @@ impl Lower<'_> {
         let gone = source.arms.iter().all(|arm| analyse::expr_diverges(&arm.body));
         let value = (used && !gone).then(|| self.hidden("value", span));
         let Expr::Match(source) = e else { return };
-        *e = control::match_integers(
-            self.p,
-            source,
-            &literals,
-            &turn,
-            value.as_ref(),
-            ty.as_ref(),
-            &carried,
-            &effects,
-            gone && used,
-        );
+        let around = Around {
+            p: self.p,
+            turn: &turn,
+            value: value.as_ref().map(|value| (value, ty.as_ref())),
+            carried: &carried,
+            effects: &effects,
+            never: gone && used,
+        };
+        *e = control::match_integers(source, &literals, &around);
     }
     /// What a loop carries from turn to turn.
     fn turning(&self, effects: &Effects, body: &Block, head: &BTreeSet<String>) -> Vec<Carried> {

@@ -1,6 +1,6 @@
 //! One of several closures.
 
-use super::{Parts, holds, rebuilt, tensors_of, traced};
+use super::{Parts, rebuilt, tensors_of, traced};
 use crate::error::{Error, OrRaise, Place, Result, catch};
 use crate::tape;
 use crate::tensor::Tensor;
@@ -36,11 +36,10 @@ pub fn try_cond<R: Structure>(
     otherwise: impl FnOnce() -> R,
 ) -> Result<R> {
     let at = Place::caller();
-    if !condition.is_symbolic() {
-        return match holds("cond", condition).map_err(|e| e.at(at))? {
-            true => catch(then),
-            false => catch(otherwise),
-        };
+    match explore::decided("cond", condition, at)? {
+        Some(true) => return catch(then),
+        Some(false) => return catch(otherwise),
+        None => {}
     }
     let (a, then) = traced("then", &[], |_| then(), tensors_of)?;
     let (b, otherwise) = traced("otherwise", &[], |_| otherwise(), tensors_of)?;

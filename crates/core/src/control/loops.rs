@@ -1,6 +1,6 @@
 //! A closure again and again.
 
-use super::{Parts, holds, rebuilt, steady, tensors_of, traced};
+use super::{Parts, rebuilt, steady, tensors_of, traced};
 use crate::error::{OrRaise, Place, Result, catch};
 use crate::tape;
 use crate::tensor::Tensor;
@@ -88,7 +88,9 @@ fn repeat<S: Structure>(
 ) -> Result<S> {
     if !trace::is_tracing() {
         let mut turns = 0;
-        while most.is_none_or(|n| turns < n) && holds("while_loop", &catch(|| condition(&state))?)? {
+        while most.is_none_or(|n| turns < n)
+            && explore::decided("while_loop", &catch(|| condition(&state))?, at)?.unwrap_or(false)
+        {
             let before = Parts::of(&state);
             state = catch(|| body(state))?;
             steady("while_loop", &before, &Parts::of(&state))?;

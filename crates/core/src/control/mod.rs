@@ -92,15 +92,6 @@ fn rebuilt<R: Structure>(template: &R, tensors: &[Tensor]) -> R {
     template.rebuild(&mut Rebuild::new(tensors, &[]))
 }
 
-/// The value of a condition outside of every graph.
-fn holds(op: &'static str, condition: &Tensor) -> Result<bool> {
-    if condition.dtype() != crate::DType::Bool || condition.rank() != 0 {
-        let text = format!("the condition must be a bool scalar, it is {}", condition.meta());
-        return Err(Error::invalid(op, text).with_hint("reduce it first: all() or any()"));
-    }
-    condition.item::<bool>()
-}
-
 /// What a loop carries stays what it is.
 fn steady(op: &'static str, before: &Parts, after: &Parts) -> Result<()> {
     match before.differs(after) {

@@ -233,7 +233,7 @@ pub(super) fn row_meta(stack: &Tensor) -> Meta {
     Meta::new(stack.dtype(), stack.shape().iter().skip(1).copied().collect::<Shape>())
 }
 
-fn push_input(graph: &mut Graph, meta: &Meta) -> Value {
+pub(super) fn push_input(graph: &mut Graph, meta: &Meta) -> Value {
     let attrs = Attrs::new().with("index", 0usize).with("dtype", meta.dtype).with("shape", &meta.shape);
     let node = graph.push(Node {
         op: &ops::INPUT,
@@ -248,7 +248,7 @@ fn push_input(graph: &mut Graph, meta: &Meta) -> Value {
 }
 
 /// Tells each input node its place.
-fn number(graph: &mut Graph) {
+pub(super) fn number(graph: &mut Graph) {
     for (k, v) in graph.inputs.iter().enumerate() {
         let node = &mut graph.nodes[v.node as usize];
         node.attrs = std::mem::take(&mut node.attrs).replaced("index", k);

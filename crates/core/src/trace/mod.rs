@@ -32,8 +32,7 @@ pub(crate) use context::{
     rng_read_and_skip, trace, trace_at,
 };
 pub use context::{init_scope, name_scope};
-#[allow(unused_imports, reason = "the tracer of control flow is written on them")]
-pub(crate) use flow::{Loop, OpenSub, Sub, begin_sub, drop_sub, end_sub, make_if, make_loop, make_while};
+pub(crate) use flow::{Loop, Sub, make_if, make_loop, make_while};
 pub use function::{
     Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,
 };

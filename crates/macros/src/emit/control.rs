@@ -54,18 +54,25 @@ pub fn traits(p: &TokenStream) -> syn::Stmt {
     parse_quote!(#[allow(unused_imports)] use #p::{HostSide as _, ViaAny as _, ViaState as _};)
 }
 
+/// What stands around an `if` or a `match`, beside the construct itself.
+pub struct Around<'a> {
+    /// Where the hidden functions are.
+    pub p: &'a TokenStream,
+    /// The name of what keeps track.
+    pub turn: &'a Ident,
+    /// The name of the construct's value, if it is used, and its type, if it is written.
+    pub value: Option<(&'a Ident, Option<&'a Type>)>,
+    /// The variables that it may change.
+    pub carried: &'a [Carried],
+    /// What it does beside.
+    pub effects: &'a Effects,
+    /// Its value would be used, and every way leaves.
+    pub never: bool,
+}
+
 /// `if` and `else`.
-#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
-pub fn if_else(
-    p: &TokenStream,
-    source: &ExprIf,
-    turn: &Ident,
-    value: Option<&Ident>,
-    ty: Option<&Type>,
-    carried: &[Carried],
-    effects: &Effects,
-    gone: bool,
-) -> Expr {
+pub fn if_else(source: &ExprIf, around: &Around<'_>) -> Expr {
+    let (p, turn) = (around.p, around.turn);
     let (cond, then) = (&source.cond, &source.then_branch);
     let other = source.else_branch.as_ref().map(|(token, e)| {
         let e = match &**e {
@@ -74,60 +81,43 @@ pub fn if_else(
         };
         quote!(#token #e)
     });
-    let begin = quote_spanned!(turn.span()=> let #turn = #p::condition(#cond););
-    let branch = quote_spanned!(turn.span()=> if #turn.take() #then #other);
-    around(p, begin, branch, turn, value, ty, carried, effects, gone)
+    around.put(
+        quote_spanned!(turn.span()=> let #turn = #p::condition(#cond);),
+        quote_spanned!(turn.span()=> if #turn.take() #then #other),
+    )
 }
 
 /// `match` over integers.
-#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
-pub fn match_integers(
-    p: &TokenStream,
-    source: &ExprMatch,
-    literals: &[i64],
-    turn: &Ident,
-    value: Option<&Ident>,
-    ty: Option<&Type>,
-    carried: &[Carried],
-    effects: &Effects,
-    gone: bool,
-) -> Expr {
+pub fn match_integers(source: &ExprMatch, literals: &[i64], around: &Around<'_>) -> Expr {
+    let (p, turn) = (around.p, around.turn);
     let (scrutinee, arms) = (&source.expr, &source.arms);
-    let begin = quote_spanned!(turn.span()=> let #turn = #p::matched(#scrutinee, &[#(#literals),*]););
-    let branch = quote_spanned!(turn.span()=> match #turn.pick() { #(#arms)* });
-    around(p, begin, branch, turn, value, ty, carried, effects, gone)
+    around.put(
+        quote_spanned!(turn.span()=> let #turn = #p::matched(#scrutinee, &[#(#literals),*]);),
+        quote_spanned!(turn.span()=> match #turn.pick() { #(#arms)* }),
+    )
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is one part of the construct")]
-fn around(
-    p: &TokenStream,
-    begin: TokenStream,
-    branch: TokenStream,
-    turn: &Ident,
-    value: Option<&Ident>,
-    ty: Option<&Type>,
-    carried: &[Carried],
-    effects: &Effects,
-    gone: bool,
-) -> Expr {
-    let (checks, with) = (checks(p, turn, carried, effects), with(p, carried));
-    let at = turn.span();
-    match value {
-        None => {
-            let never = gone.then(|| quote!(::core::unreachable!()));
-            parse_quote!({ #begin #branch; #checks #turn.join() #with .end(); #never })
-        }
-        Some(value) => {
-            let ty = ty.map(|ty| quote!(: #ty));
-            let check = quote_spanned!(at=> #turn.check(&#value););
-            parse_quote!({
-                #begin
-                let mut #value #ty = #branch;
-                #checks
-                #check
-                #turn.join().with("the value of the `if`", #p::Wrap(&mut #value).place()) #with .end();
-                #value
-            })
+impl Around<'_> {
+    fn put(&self, begin: TokenStream, branch: TokenStream) -> Expr {
+        let Around { p, turn, carried, effects, .. } = self;
+        let (checks, with) = (checks(p, turn, carried, effects), with(p, carried));
+        match self.value {
+            None => {
+                let never = self.never.then(|| quote!(::core::unreachable!()));
+                parse_quote!({ #begin #branch; #checks #turn.join() #with .end(); #never })
+            }
+            Some((value, ty)) => {
+                let ty = ty.map(|ty| quote!(: #ty));
+                let check = quote_spanned!(turn.span()=> #turn.check(&#value););
+                parse_quote!({
+                    #begin
+                    let mut #value #ty = #branch;
+                    #checks
+                    #check
+                    #turn.join().with("the value of the `if`", #p::Wrap(&mut #value).place()) #with .end();
+                    #value
+                })
+            }
         }
     }
 }

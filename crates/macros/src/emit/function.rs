@@ -68,7 +68,7 @@ fn body(function: &Function, name: &Ident, method: bool) -> TokenStream {
     let clippy = method.then(|| quote!(#[allow(clippy::too_many_arguments)]));
     let lowered = function.lowered.then(|| {
         quote!(#[allow(
-            unused_mut, unused_assignments, unused_labels, unreachable_code, unused_parens, unused_braces, clippy::all
+            unused_mut, unused_assignments, unused_labels, unreachable_code, unused_parens, unused_braces, while_true
         )])
     });
     quote! {

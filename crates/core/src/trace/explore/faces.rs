@@ -105,16 +105,14 @@ pub struct TensorTurn {
 }
 
 /// The value of a condition that has one; `None` while it is traced.
-pub(super) fn decided(condition: &Tensor, what: &str, at: Line) -> Result<Option<bool>> {
+pub(crate) fn decided(op: &'static str, condition: &Tensor, at: Line) -> Result<Option<bool>> {
     if condition.dtype() != DType::Bool || condition.rank() != 0 {
-        let text = format!("the condition of {what} must be a scalar bool, it is {}", condition.meta());
+        let text = format!("the condition must be a bool scalar, it is {}", condition.meta());
         let hint = match condition.dtype() {
-            DType::Bool => {
-                "say whether all or any of its elements decide: .reduce_all(..) or .reduce_any(..)"
-            }
+            DType::Bool => "say whether all or any of its elements decide: .reduce_all(.., false)",
             _ => "compare it: `x != 0`",
         };
-        return Err(Error::invalid("function", text).with_hint(hint).at(at));
+        return Err(Error::invalid(op, text).with_hint(hint).at(at));
     }
     if condition.is_symbolic() {
         return Ok(None);
@@ -128,7 +126,7 @@ impl TensorTurn {
         self.try_take().or_raise()
     }
     fn try_take(&self) -> Result<bool> {
-        if let Some(value) = decided(&self.condition, "an `if`", self.at)? {
+        if let Some(value) = decided("if", &self.condition, self.at)? {
             return Ok(value);
         }
         let fresh = explorer(|e| {
@@ -303,17 +301,17 @@ impl<B: Truth> Logic<B> for bool {
 impl<B: Truth> Logic<B> for Tensor {
     type Out = Tensor;
     fn and(self, other: impl FnOnce() -> B, at: Line) -> Tensor {
-        lazily(&self, "`&&`", true, other, at).or_raise()
+        lazily(&self, "&&", true, other, at).or_raise()
     }
     fn or(self, other: impl FnOnce() -> B, at: Line) -> Tensor {
-        lazily(&self, "`||`", false, other, at).or_raise()
+        lazily(&self, "||", false, other, at).or_raise()
     }
 }
 
 /// `other`, asked only where `condition` is `when`; else the condition itself.
 fn lazily<B: Truth>(
     condition: &Tensor,
-    what: &str,
+    op: &'static str,
     when: bool,
     other: impl FnOnce() -> B,
     at: Line,
@@ -322,7 +320,7 @@ fn lazily<B: Truth>(
         Ok(b) => crate::constant(b),
         Err(b) => b,
     };
-    match decided(condition, what, at)? {
+    match decided(op, condition, at)? {
         Some(value) if value == when => Ok(of(other())),
         Some(value) => Ok(crate::constant(value)),
         None => {

@@ -271,7 +271,7 @@ pub(super) fn turned(target: Target, outcome: Outcome, at: Line) -> Result<Optio
 fn part(end: Target, groups: Vec<(Target, Values)>, code: Option<&Tensor>, at: Line) -> Result<()> {
     let Some(code) = code else { return Err(bug("a loop with several ends has no number for them")) };
     let depth = context::depth();
-    let condition = quietly(|| ops::try_equal(code, Tensor::scalar_i32(explorer(|e| e.code(end))?)))?;
+    let condition = quietly(|| ops::try_equal(code, crate::constant(explorer(|e| e.code(end))?)))?;
     flow::begin_sub("leave", &[])?;
     let first = First::close(Outcome::single(end, groups), true)?;
     explorer(|e| {
@@ -299,7 +299,7 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
     let (next, leave) = (Target::Next(begun), Target::Break(begun));
     let counter = matches!(kind, Turns::For(_)) as usize;
     let n = initial.tensors.len();
-    let number = |t: Target| explorer(|e| Tensor::scalar_i32(e.code(t)));
+    let number = |t: Target| explorer(|e| crate::constant(e.code(t)));
 
     // What the turn makes of what is carried.
     let mut own = Values { tensors: symbols[counter..].to_vec(), places: initial.places.clone() };
@@ -527,7 +527,7 @@ impl At<'_, '_, TensorLoop> {
             Ok(value) => crate::constant(value),
             Err(condition) => condition,
         };
-        let value = decided(&condition, "a `while`", self.at)?;
+        let value = decided("while", &condition, self.at)?;
         if !exploring() {
             return value.ok_or_else(|| bug("a condition without a value outside a trace"));
         }

@@ -15,6 +15,7 @@ mod outcome;
 mod places;
 mod ranges;
 
+pub(crate) use faces::decided;
 pub use faces::{HostSide, Panicking, Printing, Side, and, assert_that, condition, matched, or};
 pub use loops::{bare, for_loop, while_loop};
 pub use places::{State, ViaAny, ViaState, Wrap};

@@ -2,15 +2,13 @@
 
 use crate::dim::Dim;
 use crate::error::{Place as Line, Result};
-use crate::graph::{Graph, Node, Value};
-use crate::op::Attrs;
+use crate::graph::Graph;
 use crate::ops;
 use crate::shape::Meta;
 use crate::tape::{self, Told};
 use crate::tensor::Tensor;
 use crate::trace::context;
 use crate::trace::flow::{self, Sub};
-use smallvec::SmallVec;
 
 /// An `if`, and what the tapes were told of it.
 pub(super) fn make_if(
@@ -40,18 +38,11 @@ pub(super) fn make_while(
 /// Gives a finished graph more arguments behind its first `own`, which it does not use.
 pub(super) fn widen(sub: &mut Sub, own: usize, more: &[(String, Meta)]) {
     for (k, (name, meta)) in more.iter().enumerate() {
-        let node = sub.graph.push(Node {
-            op: &ops::INPUT,
-            inputs: SmallVec::new(),
-            attrs: Attrs::new().with("index", own + k).with("dtype", meta.dtype).with("shape", &meta.shape),
-            outputs: SmallVec::from_elem(meta.clone(), 1),
-            at: Line::caller(),
-            scope: "",
-            backward: false,
-        });
-        sub.graph.inputs.insert(own + k, Value { node, output: 0 });
+        let value = flow::push_input(&mut sub.graph, meta);
+        sub.graph.inputs.insert(own + k, value);
         sub.graph.input_names.insert(own + k, name.clone());
     }
+    flow::number(&mut sub.graph);
 }
 
 /// Puts the nodes of a finished graph into the one that is being made: its results.

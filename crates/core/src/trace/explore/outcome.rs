@@ -149,13 +149,13 @@ impl First {
 
 /// Zeros where nothing is brought: never looked at, because the number says so.
 pub(super) fn zeros(meta: &Meta) -> Tensor {
-    let zero = Tensor::zero(meta.dtype);
+    let zero = zero(meta.dtype);
     if meta.shape.rank() == 0 { zero } else { ops::broadcast_to(&zero, meta.shape.clone()) }
 }
 
 /// The same in a graph that is finished.
 fn zeros_in(graph: &mut Graph, meta: &Meta, at: Line) -> Value {
-    let zero = constant_in(graph, Tensor::zero(meta.dtype), at);
+    let zero = constant_in(graph, zero(meta.dtype), at);
     if meta.shape.rank() == 0 {
         return zero;
     }
@@ -213,7 +213,7 @@ pub(super) fn merge(
         }
     });
     let coded = targets.len() > 1;
-    let number = |target: Target| Tensor::scalar_i32(code(target));
+    let number = |target: Target| crate::constant(code(target));
 
     // The sides' results in one order: the number, then the groups; what a side does not bring is zeros.
     let First { sub: mut one, targets: own, coded: own_coded, groups: own_groups, side } = first;
@@ -276,12 +276,7 @@ pub(super) fn merge(
     Ok((Outcome { targets, code, groups }, taped))
 }
 
-impl Tensor {
-    fn zero(dtype: DType) -> Tensor {
-        let zero = if dtype == DType::Bool { Scalar::Bool(false) } else { Scalar::Int(0) };
-        zero.tensor(dtype)
-    }
-    pub(super) fn scalar_i32(value: i32) -> Tensor {
-        crate::constant(value)
-    }
+fn zero(dtype: DType) -> Tensor {
+    let zero = if dtype == DType::Bool { Scalar::Bool(false) } else { Scalar::Int(0) };
+    zero.tensor(dtype)
 }
