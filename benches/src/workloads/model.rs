@@ -1,0 +1,33 @@
+//! What several workloads are made of.
+
+use super::Arrays;
+use tenfold as tf;
+use tf::optimizers::{Adam, AdamOptions};
+use tf::{Tensor, Variable};
+
+/// A layer `x·kernel + bias`.
+#[derive(tf::Module)]
+pub struct Dense {
+    kernel: Variable,
+    bias: Variable,
+}
+
+impl Dense {
+    /// Begins with these two arrays.
+    pub fn new(arrays: &Arrays, kernel: &str, bias: &str) -> Dense {
+        Dense { kernel: arrays.variable(kernel), bias: arrays.variable(bias) }
+    }
+    /// Begins with these two values.
+    pub fn with(kernel: Tensor, bias: Tensor) -> Dense {
+        Dense { kernel: Variable::new(kernel), bias: Variable::new(bias) }
+    }
+    /// For each row of `x`.
+    pub fn call(&self, x: &Tensor) -> Tensor {
+        x.matmul(&self.kernel) + &self.bias
+    }
+}
+
+/// Adam as all frameworks are asked for it: rate 1e-3, β 0.9 and 0.999, ε 1e-8.
+pub fn adam() -> Adam {
+    Adam::with(AdamOptions { epsilon: 1e-8, ..AdamOptions::default() })
+}
