@@ -2,24 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use rayon::prelude::*;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tenfold as tf;
 use tenfold_core::{Device, Result, Tensor};
 use tenfold_testing::suite::{self, Case, all_cases, large_cases, same_bits_all};
 use tf::optimizers::Adam;
+use tf::threads::insisting;
 use tf::{Module as _, Variable};
 
-const COUNTS: [usize; 4] = [1, 2, 3, 7];
+const COUNTS: [usize; 4] = [1, 2, 3, 8];
 
-fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool")
-}
-
-/// Every case in every pool, against the first pool.
+/// Every case with every number of threads, against the first.
 fn same_everywhere(cases: &[Case], call: impl Fn(&Case) -> Result<Vec<Tensor>> + Sync) -> Vec<String> {
     let run = |threads: usize| -> Vec<Option<Vec<Tensor>>> {
-        pool(threads).install(|| cases.iter().map(|case| call(case).ok()).collect())
+        insisting(threads, || cases.iter().map(|case| call(case).ok()).collect())
     };
     let first = run(COUNTS[0]);
     assert!(first.iter().filter(|r| r.is_some()).count() * 2 > cases.len(), "most cases succeed");
@@ -29,7 +27,7 @@ fn same_everywhere(cases: &[Case], call: impl Fn(&Case) -> Result<Vec<Tensor>> +
             let answer = match (&got, want) {
                 (Some(got), Some(want)) => same_bits_all(got, want),
                 (None, None) => Ok(()),
-                _ => Err("succeeds in one pool only".to_string()),
+                _ => Err("succeeds with one of them only".to_string()),
             };
             failures.extend(answer.err().map(|what| format!("{case}, {threads} threads: {what}")));
         }
@@ -69,7 +67,7 @@ fn a_training_step_is_the_same_for_any_number_of_threads() {
         tenfold_core::graph::passes::optimise(&made.graph, tenfold_core::Device::cpu()).expect("optimised");
     let run = |threads: usize| {
         let plan = Device::cpu().backend().compile(&graph).expect("compiled");
-        pool(threads).install(|| plan.run(&[x.clone(), w.clone()], &[])).expect("runs")
+        insisting(threads, || plan.run(&[x.clone(), w.clone()], &[])).expect("runs")
     };
     let want = run(1);
     for threads in &COUNTS[1..] {
@@ -97,7 +95,7 @@ fn step(model: &Network, adam: &Adam, x: &Tensor, y: &Tensor) -> Tensor {
     update(model, adam, x, y)
 }
 
-/// Losses and weights of a training, eagerly and as a graph, in pools of every size.
+/// Losses and weights of a training, eagerly and as a graph, with every number of threads.
 #[test]
 fn a_training_is_the_same_for_any_number_of_threads() {
     let mut numbers = suite::Numbers::new(2);
@@ -105,7 +103,7 @@ fn a_training_is_the_same_for_any_number_of_threads() {
     let (x, hidden, output) = (f32s([500, 200]), f32s([200, 150]), f32s([150, 10]));
     let y = tf::constant((0..500).map(|i| i % 10).collect::<Vec<i32>>());
     let train = |threads: usize, traced: bool| {
-        pool(threads).install(|| {
+        insisting(threads, || {
             let model =
                 Network { hidden: Variable::new(&hidden * 0.1), output: Variable::new(&output * 0.1) };
             let (adam, step) = (Adam::new(0.01), if traced { step } else { update });
@@ -123,6 +121,25 @@ fn a_training_is_the_same_for_any_number_of_threads() {
             same_bits_all(&got, &want).unwrap_or_else(|e| panic!("{threads} threads, traced {traced}: {e}"));
         }
     }
+}
+
+/// Calls from a rayon pool of the program's own, more of them than processors, with the number of threads changed
+/// meanwhile: the same bits, and nobody waits for ever.
+#[test]
+fn calls_from_inside_a_pool_are_the_same() {
+    let mut numbers = suite::Numbers::new(3);
+    let x = numbers.tensor(tf::DType::F32, &[200, 300].into());
+    let f = |x: &Tensor| x.matmul(&x.transpose([1, 0])).tanh().reduce_sum(0, false);
+    let want = f(&x);
+    let before = tf::threads::get();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(6).build().expect("a pool");
+    let work = |i: usize| {
+        tf::threads::set(1 + i % 3);
+        same_bits_all(&[f(&x)], std::slice::from_ref(&want))
+    };
+    let all = pool.install(|| (0..60).into_par_iter().map(work).collect::<std::result::Result<Vec<()>, _>>());
+    tf::threads::set(before);
+    assert_eq!(all.map(|done| done.len()), Ok(60));
 }
 
 /// Runs `f` in so many threads that begin together.

@@ -47,6 +47,7 @@ pub use module::Module;
 pub use ops::*;
 pub use shape::{Meta, Shape};
 pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected, custom_gradient, jvp, try_jvp};
+pub use tenfold_kernels::threads;
 pub use tensor::{
     AsOperand, Axes, Literal, NewShape, Operand, Parts, Scalar, SliceItem, Slices, Tensor, Values, constant,
     constant_f64, try_constant, try_constant_f64,

@@ -18,6 +18,7 @@ pub mod reduce;
 pub mod scan;
 pub mod scratch;
 pub mod segment;
-pub mod share;
 pub mod sort;
+mod team;
+pub mod threads;
 pub mod window;

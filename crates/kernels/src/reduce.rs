@@ -22,11 +22,27 @@ use super::scratch::Scratch;
 pub use arg::{ArgIndex, ArgOrder, argmax, argmin};
 pub use monoid::{All, Any, Max, Mean, Min, Monoid, Prod, Reduction, Sum, SumSquares};
 
-/// Fewer elements than this are reduced by the calling thread alone.
-const PARALLEL_FROM: usize = 100_000;
-
-/// Elements a parallel task is worth its wake-up for.
+/// Elements of a branch of a tree that is computed as a chunk of its own: 32 KiB to 256 KiB.
 const TASK: usize = 32_768;
+
+/// Nanoseconds that reducing so many elements takes one thread, near enough: they come from L3, or are joined in 16 bits.
+fn work(elements: usize) -> usize {
+    elements / 20
+}
+
+/// Joins rows of `width` partial results to the first: a tree whose left branch has the greatest power of two below their
+/// number, as all trees here.
+fn join_rows<M: Monoid>(partials: &mut [M::Acc], width: usize) {
+    let rows = partials.len() / width;
+    if rows > 1 {
+        let (left, right) = partials.split_at_mut(rows.next_power_of_two() / 2 * width);
+        join_rows::<M>(left, width);
+        join_rows::<M>(right, width);
+        for (left, &right) in left[..width].iter_mut().zip(&*right) {
+            *left = M::join(*left, right);
+        }
+    }
+}
 
 /// What is left of a shape and its reduced axes once runs of axes of one kind are merged: extents from the
 /// left, alternately kept and reduced.

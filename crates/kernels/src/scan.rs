@@ -9,12 +9,6 @@ use super::half_float::HalfFloat;
 use super::parallel;
 use super::reduce::{Monoid, Reduction};
 
-/// Fewer elements than this are scanned by the calling thread alone.
-const PARALLEL_FROM: usize = 100_000;
-
-/// Elements a parallel task is worth its wake-up for.
-const TASK: usize = 32_768;
-
 /// Lines whose running values stand side by side.
 const TILE: usize = 256;
 
@@ -54,8 +48,9 @@ pub fn scan<O: Reduction<T>, T: Copy + Send + Sync>(
             lines(PhantomData::<O>, x, inner, order, out);
         }
     };
-    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * size } else { 0 };
-    parallel::pieces(out, task, &|first, out| {
+    // A nanosecond an element: each waits for the one before.
+    let task = parallel::together(x.len() / size, x.len()) * size;
+    parallel::pieces(out, task, x.len(), &|first, out| {
         out.chunks_mut(size).zip(x[first..].chunks(size)).for_each(|(out, x)| one(x, out));
     });
 }
@@ -151,6 +146,7 @@ log_sum_exp! {
 #[cfg(test)]
 mod tests {
     use super::super::reduce::{Prod, Sum};
+    use super::super::threads::insisting;
     use super::*;
 
     const ORDERS: [ScanOrder; 4] = [
@@ -246,10 +242,9 @@ mod tests {
     #[test]
     fn threads_change_no_bit() {
         let x: Vec<f32> = (0..120_000).map(|i| (i as f32 * 0.7).sin()).collect();
-        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for (extent, inner) in [(300, 1), (40, 30), (120_000, 1)] {
-            let serial = one.install(|| run::<Sum, f32>(&x, extent, inner, ORDERS[2]));
-            assert_eq!(serial, run::<Sum, f32>(&x, extent, inner, ORDERS[2]));
+            let [one, three] = [1, 3].map(|n| insisting(n, || run::<Sum, f32>(&x, extent, inner, ORDERS[2])));
+            assert_eq!(one, three);
         }
     }
 }

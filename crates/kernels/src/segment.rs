@@ -17,12 +17,6 @@ pub use reduce::{
 };
 pub use scatter::{ScatterElement, ScatterOp, scatter_nd};
 
-/// Fewer elements than this are moved by the calling thread alone.
-const PARALLEL_FROM: usize = 100_000;
-
-/// Elements a parallel task is worth its wake-up for.
-const TASK: usize = 32_768;
-
 /// An integer type of indices.
 pub trait Index: Copy + Send + Sync {
     /// The value, in a type that holds every index type's values.

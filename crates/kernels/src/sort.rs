@@ -15,12 +15,6 @@ use super::scratch::Scratch;
 #[cfg(test)]
 mod tests;
 
-/// Fewer elements than this are handled by the calling thread alone.
-const PARALLEL_FROM: usize = 50_000;
-
-/// Elements a parallel task is worth its wake-up for.
-const TASK: usize = 8_192;
-
 /// An element type with the module's order.
 pub trait Ordered: Copy + Send + Sync {
     /// The order; equal for NaN and NaN.
@@ -110,8 +104,10 @@ fn by_rows<T: Sync, U: Send>(
     per_row: usize,
     row: impl Fn(&[T], &mut [U]) + Sync,
 ) {
-    let task = if x.len() < PARALLEL_FROM { 0 } else { (TASK / n).max(1) * per_row };
-    parallel::pieces(out, task, &|first, out| {
+    // Some 10 ns an element: comparisons that are hard to predict.
+    let work = 10 * x.len();
+    let task = parallel::together(x.len() / n, work) * per_row;
+    parallel::pieces(out, task, work, &|first, out| {
         x[first / per_row * n..].chunks(n).zip(out.chunks_mut(per_row)).for_each(|(x, out)| row(x, out));
     });
 }

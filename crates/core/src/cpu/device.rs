@@ -61,7 +61,7 @@ impl Backend for CpuBackend {
         format!(
             "the processor, {:?} kernels, {} threads",
             super::clones::level(),
-            rayon::current_num_threads()
+            tenfold_kernels::threads::get()
         )
     }
     fn run(&self, op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outs: &Metas) -> Result<Outputs> {

@@ -3,12 +3,18 @@
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
 use crate::op::{BlockFn, Call, Fault, Sizes, View, ViewMut};
-use rayon::prelude::*;
+use tenfold_kernels::parallel;
 
 /// Elements of one block: a few blocks stay in the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
-/// Below this many elements one thread is faster than waking another.
-pub(crate) const PARALLEL: usize = 64 * 1024;
+/// Elements of a chunk that a thread claims: some blocks.
+pub(crate) const CHUNK: usize = 8 * BLOCK;
+
+/// About how many nanoseconds so many block functions take one thread over so many elements: a tenth for each, which a
+/// product of `f32` from L2 takes, and an `exp` too.
+pub(crate) fn work(elements: usize, functions: usize) -> usize {
+    elements / 10 * functions
+}
 
 /// How an operand's elements lie under the output's.
 pub(crate) enum Lie {
@@ -45,12 +51,12 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
         return;
     }
     let lies: smallvec::SmallVec<[Lie; 3]> = inputs.iter().map(|x| lie(&x.shape, &output.shape)).collect();
-    if lies.iter().all(|l| matches!(l, Lie::Same)) && n < PARALLEL {
+    if lies.iter().all(|l| matches!(l, Lie::Same)) && n <= CHUNK {
         let slices: smallvec::SmallVec<[&[u8]; 3]> = inputs.iter().map(|x| x.bytes).collect();
         return f(&slices, output.bytes);
     }
     let shape = &output.shape;
-    let part = |(k, chunk): (usize, &mut [u8])| {
+    let part = |first: usize, chunk: &mut [u8]| {
         let mut memory = Scratch::take();
         let room = BLOCK * 8;
         let registers = memory.slice::<u8>(inputs.len() * room);
@@ -64,7 +70,7 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
             }
         }
         for (b, block) in chunk.chunks_mut(BLOCK * size).enumerate() {
-            let start = (k * (PARALLEL / BLOCK) + b) * BLOCK;
+            let start = first / size + b * BLOCK;
             let len = block.len() / size;
             for ((x, lie), into) in inputs.iter().zip(&lies).zip(registers.chunks_mut(room)) {
                 if let Lie::Strided(strides) = lie {
@@ -86,10 +92,7 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
             f(&slices, block);
         }
     };
-    match n >= PARALLEL {
-        true => output.bytes.par_chunks_mut(PARALLEL * size).enumerate().for_each(part),
-        false => part((0, output.bytes)),
-    }
+    parallel::pieces(output.bytes, CHUNK * size, work(n, 1), &part);
 }
 
 /// Runs the block function that `lookup` has for the call's dtypes: for kernels that check values first.

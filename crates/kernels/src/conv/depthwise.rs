@@ -5,8 +5,8 @@
 
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
+use crate::parallel;
 use crate::scratch::Scratch;
-use crate::share::{share_rows, tasks};
 use crate::window::{Window, product};
 use std::ops::Range;
 
@@ -56,9 +56,10 @@ impl DepthwiseShape {
         self.window.size.iter().product()
     }
 
-    /// How many tasks to cut the work into. A multiply-add costs about four times one of a matrix product.
-    fn tasks(&self) -> usize {
-        tasks(self.output_len().unwrap_or(usize::MAX).saturating_mul(self.taps()).saturating_mul(4))
+    /// Nanoseconds of work. A multiply-add costs about four times one of a matrix product.
+    fn work(&self) -> usize {
+        let products = self.output_len().unwrap_or(usize::MAX).saturating_mul(self.taps());
+        parallel::multiply_adds(products.saturating_mul(4))
     }
 }
 
@@ -73,7 +74,7 @@ pub fn depthwise_conv<S: Element>(shape: &DepthwiseShape, x: &[S], filter: &[S],
     let DepthwiseShape { channels, multiplier, .. } = *shape;
     let [deep, high, wide] = shape.window.axes();
     let outputs = shape.outputs();
-    share_rows(y, wide.count * outputs, shape.tasks(), &|row, y| {
+    parallel::rows(y, wide.count * outputs, shape.work(), &|row, y| {
         let (image, d, h) = (row / high.count / deep.count, row / high.count % deep.count, row % high.count);
         let mut scratch = Scratch::take();
         let terms = scratch.slice::<Term>(shape.taps());
@@ -107,7 +108,7 @@ pub fn depthwise_conv_input_grad<S: Element>(shape: &DepthwiseShape, filter: &[S
     let DepthwiseShape { channels, multiplier, .. } = *shape;
     let [deep, high, wide] = shape.window.axes();
     let outputs = shape.outputs();
-    share_rows(dx, wide.extent * channels, shape.tasks(), &|row, dx| {
+    parallel::rows(dx, wide.extent * channels, shape.work(), &|row, dx| {
         let (image, d, h) =
             (row / high.extent / deep.extent, row / high.extent % deep.extent, row % high.extent);
         let mut scratch = Scratch::take();
@@ -143,7 +144,7 @@ pub fn depthwise_conv_filter_grad<S: Element>(shape: &DepthwiseShape, x: &[S], d
     let DepthwiseShape { batch, channels, multiplier, .. } = *shape;
     let [deep, high, wide] = shape.window.axes();
     let outputs = shape.outputs();
-    share_rows(dfilter, outputs, shape.tasks(), &|tap, dfilter| {
+    parallel::rows(dfilter, outputs, shape.work(), &|tap, dfilter| {
         let (td, th, tw) = (tap / wide.taps / high.taps, tap / wide.taps % high.taps, tap % wide.taps);
         let mut scratch = Scratch::take();
         let (totals, sums) = scratch.slice::<S::Acc>(2 * outputs).split_at_mut(outputs);

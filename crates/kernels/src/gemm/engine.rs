@@ -10,8 +10,8 @@ use super::kernel::{Kernel, Tile};
 use super::operand::Operand;
 use super::output::{Output, Rows};
 use super::{Epilogue, K_BLOCK};
+use crate::parallel;
 use crate::scratch::Scratch;
-use crate::share::{share_out, tasks};
 use std::ops::Range;
 
 /// Rows of the broadcast side packed at a time: with `K_BLOCK`, a quarter of a 1 MiB L2 for `f32`.
@@ -94,10 +94,11 @@ impl<A, B> Product<'_, A, B> {
         let swap = self.swap.unwrap_or_else(|| self.b_broadcasts(m));
         let kernel =
             if swap { S::Acc::kernel(n, m, lies(self.a)) } else { S::Acc::kernel(m, n, lies(self.b)) };
-        let tasks = self.worth(m);
+        let work = self.work(m);
+        let tasks = parallel::parts(work);
         let output = Output::new(c, self.batch, rows, n, accumulate, epilogue);
         if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
-            share_out(0..self.batch, tasks, &|batch| self.dot(batch, &output));
+            parallel::indices(self.batch, work, &|batch| self.dot(batch, &output));
             return;
         }
         let grid = self.grid(m, tasks, swap, kernel);
@@ -105,10 +106,10 @@ impl<A, B> Product<'_, A, B> {
         let chunks = self.k.div_ceil(K_BLOCK);
         if blocks < tasks && chunks > 1 && m * n <= SPLIT_ELEMENTS / chunks {
             for index in 0..blocks {
-                self.split_k(&grid.block(index), swap, kernel, tasks, &output);
+                self.split_k(&grid.block(index), swap, kernel, work / blocks, &output);
             }
         } else {
-            share_out(0..blocks, tasks, &|index| self.block(&grid.block(index), swap, kernel, &output));
+            parallel::indices(blocks, work, &|index| self.block(&grid.block(index), swap, kernel, &output));
         }
     }
 
@@ -126,12 +127,11 @@ impl<A, B> Product<'_, A, B> {
         narrow || transposed
     }
 
-    /// How many tasks the work is worth. This may depend on the machine, since it changes no bit.
-    fn worth(&self, m: usize) -> usize {
+    /// Nanoseconds that one thread needs, near enough.
+    fn work(&self, m: usize) -> usize {
         let reads = m.saturating_add(self.n).saturating_mul(4);
         let products = m.saturating_mul(self.n).saturating_add(reads);
-        let work = products.saturating_mul(self.k.max(1)).saturating_mul(self.batch);
-        tasks(work)
+        parallel::multiply_adds(products.saturating_mul(self.k.max(1)).saturating_mul(self.batch))
     }
 
     fn grid<T>(&self, m: usize, tasks: usize, swap: bool, kernel: Kernel<T>) -> Grid {
@@ -211,7 +211,7 @@ impl<A, B> Product<'_, A, B> {
         block: &Block,
         swap: bool,
         kernel: Kernel<S::Acc>,
-        tasks: usize,
+        work: usize,
         output: &Output<'_, S>,
     ) where
         S: Element,
@@ -225,7 +225,7 @@ impl<A, B> Product<'_, A, B> {
         let mut scratch = Scratch::take();
         let (sums, partials) = scratch.slice::<S::Acc>((chunks + 1) * size).split_at_mut(size);
         let shared = Shared(partials.as_mut_ptr());
-        share_out(0..chunks, tasks, &|chunk| {
+        parallel::indices(chunks, work, &|chunk| {
             let k = chunk * K_BLOCK..self.k.min((chunk + 1) * K_BLOCK);
             // SAFETY: each chunk has `size` elements of `partials` of its own, as `rows.len()` rows of `width`.
             unsafe { self.sums(block, k, swap, kernel, shared.get().add(chunk * size), width, false) }

@@ -2,6 +2,7 @@
 
 use super::GemmShape;
 use super::output::Rows;
+use crate::parallel;
 use bytemuck::Pod;
 
 /// An integer type whose products wrap around.
@@ -25,9 +26,6 @@ macro_rules! integer {
     )*};
 }
 integer!(i8 i16 i32 i64 u8 u16 u32 u64);
-
-/// Multiply-adds below which one thread computes everything.
-const PARALLEL_WORK: usize = 1_000_000;
 
 /// Computes a stack of products of integer matrices modulo two to the number of bits.
 ///
@@ -61,34 +59,15 @@ pub fn gemm_integer<T: Integer>(shape: &GemmShape, a: &[T], b: &[T], c: &mut [T]
             }
         }
     };
-    let work = n.saturating_mul(k).saturating_mul(m).saturating_mul(batch);
-    let tasks = if work < PARALLEL_WORK { 1 } else { 4 * rayon::current_num_threads() };
-    over_rows(&rows, n, 0..batch * m, m, tasks, c, 0, &row);
-}
-
-/// Calls `job` with every row of the result, on up to `tasks` threads. `c` starts at element `base` of the result.
-#[allow(clippy::too_many_arguments)]
-fn over_rows<T: Send>(
-    rows: &Rows,
-    n: usize,
-    range: std::ops::Range<usize>,
-    m: usize,
-    tasks: usize,
-    c: &mut [T],
-    base: usize,
-    job: &(impl Fn(usize, &mut [T]) + Sync),
-) {
-    let start = |at: usize| at / m * rows.batch_stride + at % m * rows.strides[3];
-    if tasks <= 1 || range.len() <= 1 {
-        for at in range {
-            job(at, &mut c[start(at) - base..][..n]);
-        }
-    } else {
-        let middle = range.start + range.len() / 2;
-        let (left, right) = c.split_at_mut(start(middle) - base);
-        rayon::join(
-            || over_rows(rows, n, range.start..middle, m, tasks / 2, left, base, job),
-            || over_rows(rows, n, middle..range.end, m, tasks - tasks / 2, right, start(middle), job),
-        );
+    // A multiply-add of integers costs about four of floats, of 64 bits or in columns more.
+    let work = parallel::multiply_adds(4usize.saturating_mul(n).saturating_mul(k).saturating_mul(m));
+    let task = parallel::together(m, work) * shape.c_row;
+    for z in 0..batch {
+        let c = &mut c[z * shape.c_batch..][..(m - 1) * shape.c_row + n];
+        parallel::pieces(c, task, work, &|first, c| {
+            for (i, out) in c.chunks_mut(shape.c_row).enumerate() {
+                row(z * m + first / shape.c_row + i, &mut out[..n]);
+            }
+        });
     }
 }

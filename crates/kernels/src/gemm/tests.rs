@@ -27,10 +27,7 @@ impl Numbers {
     }
 }
 
-/// Runs `job` in a pool of `threads`.
-pub fn with_threads<R: Send>(threads: usize, job: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(job)
-}
+pub use crate::threads::insisting as with_threads;
 
 /// The definition: chains of `K_BLOCK` fused multiply-adds, added in order.
 fn defined<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S]) {

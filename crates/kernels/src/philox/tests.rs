@@ -229,7 +229,7 @@ fn a_fill_may_start_anywhere_and_be_cut_anywhere() {
 
 #[test]
 fn threads_change_no_bit() {
-    let n = PARALLEL_FROM + 77;
+    let n = 100_077;
     let stream = long_stream();
     let whole: Vec<f32> = truncated(&stream, n);
     for (i, part) in whole.chunks(9_999).enumerate() {

@@ -3,8 +3,8 @@
 use super::{PoolShape, places};
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
+use crate::parallel;
 use crate::scratch::Scratch;
-use crate::share::share_rows;
 use crate::window::Axis;
 
 /// `y`: the average of each window, summed in row-major order. A window that lies in the padding altogether gives NaN.
@@ -18,7 +18,7 @@ pub fn avg_pool<S: Element>(shape: &PoolShape, x: &[S], y: &mut [S]) {
     let axes = shape.window.axes();
     let [deep, high, wide] = axes;
     let image_len = shape.image_len();
-    share_rows(y, wide.count * shape.channels, shape.tasks(1), &|line, y| {
+    parallel::rows(y, wide.count * shape.channels, shape.work(1), &|line, y| {
         let (image, d, h) = PoolShape::line(line, deep.count, high.count);
         let mut scratch = Scratch::take();
         let sums = scratch.slice::<S::Acc>(shape.channels);
@@ -37,7 +37,7 @@ pub fn avg_pool_grad<S: Element>(shape: &PoolShape, dy: &[S], dx: &mut [S]) {
     let [deep, high, wide] = axes;
     let channels = shape.channels;
     let (from, to) = (wide.count * channels, wide.extent * channels);
-    share_rows(dx, to, shape.tasks(1), &|line, dx| {
+    parallel::rows(dx, to, shape.work(1), &|line, dx| {
         let (image, d, h) = PoolShape::line(line, deep.extent, high.extent);
         let mut scratch = Scratch::take();
         let (sums, share) = scratch.slice::<S::Acc>(dx.len() + channels).split_at_mut(dx.len());

@@ -7,8 +7,8 @@
 use super::{PoolShape, places};
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
+use crate::parallel;
 use crate::scratch::Scratch;
-use crate::share::share_rows;
 use crate::window::Axis;
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -56,7 +56,7 @@ pub fn max_pool<T: Ordered>(shape: &PoolShape, x: &[T], y: &mut [T]) {
     let axes = shape.window.axes();
     let [deep, high, wide] = axes;
     let image_len = shape.image_len();
-    share_rows(y, wide.count * shape.channels, shape.tasks(1), &|line, y| {
+    parallel::rows(y, wide.count * shape.channels, shape.work(1), &|line, y| {
         let (image, d, h) = PoolShape::line(line, deep.count, high.count);
         max_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], y);
     });
@@ -87,7 +87,7 @@ fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argm
     let axes = shape.window.axes();
     let [deep, high, wide] = axes;
     let image_len = shape.image_len();
-    share_rows(argmax, wide.count * shape.channels, shape.tasks(4), &|line, argmax| {
+    parallel::rows(argmax, wide.count * shape.channels, shape.work(4), &|line, argmax| {
         let (image, d, h) = PoolShape::line(line, deep.count, high.count);
         let mut scratch = Scratch::take();
         let best = scratch.slice::<T>(shape.channels);
@@ -127,7 +127,7 @@ pub fn max_pool_grad_with_argmax<T: Element>(
     assert_eq!(argmax.len(), dy.len(), "one place for each element of the output of a pooling");
     let [deep, high, wide] = shape.window.axes();
     let (from, to) = (wide.count * shape.channels, wide.extent * shape.channels);
-    share_rows(dx, to, shape.tasks(4), &|line, dx| {
+    parallel::rows(dx, to, shape.work(4), &|line, dx| {
         let (image, d, h) = PoolShape::line(line, deep.extent, high.extent);
         let mut scratch = Scratch::take();
         let sums = scratch.slice::<T::Acc>(dx.len());
@@ -176,7 +176,7 @@ pub fn max_pool_grad_grad_with_argmax<T: Element>(
     assert_eq!(argmax.len(), ddy.len(), "one place for each element of the output of a pooling");
     let image_len = shape.image_len();
     let windows = shape.window.output.iter().product::<usize>() * shape.channels;
-    share_rows(ddy, windows.max(1), shape.tasks(1), &|image, ddy| {
+    parallel::rows(ddy, windows.max(1), shape.work(1), &|image, ddy| {
         let places = &argmax[image * windows..][..windows];
         let from = if include_batch { ddx } else { &ddx[image * image_len..][..image_len] };
         for (ddy, &place) in ddy.iter_mut().zip(places) {

@@ -7,7 +7,7 @@ mod max;
 #[cfg(test)]
 mod tests;
 
-use super::share::tasks;
+use super::parallel;
 use super::window::{Axis, Window, product};
 pub use average::{avg_pool, avg_pool_grad};
 pub use max::{
@@ -49,10 +49,11 @@ impl PoolShape {
         self.window.input.iter().product::<usize>() * self.channels
     }
 
-    fn tasks(&self, work_of_an_element: usize) -> usize {
+    /// Nanoseconds of work.
+    fn work(&self, work_of_an_element: usize) -> usize {
         let taps: usize = self.window.size.iter().product();
         let work = self.output_len().unwrap_or(usize::MAX).saturating_mul(taps);
-        tasks(work.saturating_mul(work_of_an_element))
+        parallel::multiply_adds(work.saturating_mul(work_of_an_element))
     }
 
     /// Which image and which line of it a line of `lines` by image is.

@@ -4,7 +4,6 @@ use half::{bf16, f16};
 
 use super::super::clones::clones;
 use super::super::parallel;
-use super::{PARALLEL_FROM, TASK};
 
 /// Positions whose best values stand side by side.
 const TILE: usize = 256;
@@ -102,8 +101,9 @@ fn arg<T: ArgOrder, I: ArgIndex>(
         }
     };
     let size = extent * inner;
-    let task = if x.len() >= PARALLEL_FROM { (TASK / size).max(1) * inner } else { 0 };
-    parallel::pieces(out, task, &|first, out| {
+    // Half a nanosecond an element.
+    let work = x.len() / 2;
+    parallel::pieces(out, parallel::together(x.len() / size, work) * inner, work, &|first, out| {
         out.chunks_mut(inner).zip(x[first * extent..].chunks(size)).for_each(|(out, x)| one(x, out));
     });
 }

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use super::super::clones::clones;
 use super::super::parallel;
-use super::{Monoid, PARALLEL_FROM, TASK};
+use super::super::scratch::Scratch;
+use super::{Monoid, TASK, join_rows, work};
 
 /// Columns whose accumulators stand side by side.
 const TILE: usize = 512;
@@ -14,6 +15,9 @@ const LEAF: usize = 64;
 
 /// Arrays of fewer columns than half of this are seen as wider ones of fewer rows, so that vectors fill.
 const WIDE: usize = 64;
+
+/// So many large arrays, or more, are shared as they are.
+const WIDE_BATCH: usize = 16;
 
 /// Arrays of at most this many elements are folded column by column.
 const SMALL: usize = 128;
@@ -26,30 +30,40 @@ pub(super) fn reduce<M: Monoid, X: Copy + Sync>(
     out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
 ) {
-    let parallel = x.len() >= PARALLEL_FROM;
     let size = rows * columns;
-    let one = move |x: &[X], out: &mut [M::Acc]| {
-        if size <= SMALL {
-            for (k, out) in out.iter_mut().enumerate() {
-                let column = x[k..].iter().step_by(columns);
-                *out = column.fold(M::IDENTITY, |acc, &x| M::join(acc, lift(x)));
-            }
-        } else if columns < WIDE / 2 {
-            narrow::<M, X>(x, columns, out, lift, parallel);
-        } else {
-            let tile = |first: usize, out: &mut [M::Acc]| {
-                tree::<M, X>(x, Part { stride: columns, first, rows }, out, lift, parallel);
-            };
-            if parallel && size > TASK {
-                parallel::pieces(out, TILE, &tile);
+    if size > TASK && out.len() < WIDE_BATCH * columns {
+        // A few large arrays: one after the other, each shared by tiles of its columns or by branches of its rows.
+        for (out, x) in out.chunks_mut(columns).zip(x.chunks(size)) {
+            if columns < WIDE / 2 {
+                narrow::<M, X>(x, columns, out, lift);
+            } else if columns < 4 * TILE {
+                let all = Part { stride: columns, first: 0, rows };
+                tall::<M, X>(x, all, out, lift);
             } else {
-                out.chunks_mut(TILE).enumerate().for_each(|(i, out)| tile(i * TILE, out));
+                parallel::pieces(out, TILE, work(size), &|first, out| {
+                    tree::<M, X>(x, Part { stride: columns, first, rows }, out, lift);
+                });
             }
         }
-    };
-    let task = if parallel { (TASK / size).max(1) * columns } else { 0 };
-    parallel::pieces(out, task, &|first, out| {
-        out.chunks_mut(columns).zip(x[first * rows..].chunks(size)).for_each(|(out, x)| one(x, out));
+        return;
+    }
+    let work = work(x.len());
+    let task = parallel::together(out.len() / columns, work) * columns;
+    parallel::pieces(out, task, work, &|first, out| {
+        for (out, x) in out.chunks_mut(columns).zip(x[first * rows..].chunks(size)) {
+            if size <= SMALL {
+                for (k, out) in out.iter_mut().enumerate() {
+                    let column = x[k..].iter().step_by(columns);
+                    *out = column.fold(M::IDENTITY, |acc, &x| M::join(acc, lift(x)));
+                }
+            } else if columns < WIDE / 2 {
+                narrow::<M, X>(x, columns, out, lift);
+            } else {
+                for (i, out) in out.chunks_mut(TILE).enumerate() {
+                    tree::<M, X>(x, Part { stride: columns, first: i * TILE, rows }, out, lift);
+                }
+            }
+        }
     });
 }
 
@@ -59,7 +73,6 @@ fn narrow<M: Monoid, X: Copy + Sync>(
     columns: usize,
     out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    parallel: bool,
 ) {
     let mut m = 1;
     while 2 * m * columns <= WIDE {
@@ -69,7 +82,7 @@ fn narrow<M: Monoid, X: Copy + Sync>(
     let rows = x.len() / width;
     let mut acc = [M::IDENTITY; WIDE];
     let acc = &mut acc[..width];
-    tree::<M, X>(x, Part { stride: width, first: 0, rows }, acc, lift, parallel);
+    tall::<M, X>(x, Part { stride: width, first: 0, rows }, acc, lift);
     for (acc, &x) in acc.iter_mut().zip(&x[rows * width..]) {
         *acc = M::join(*acc, lift(x));
     }
@@ -90,6 +103,32 @@ struct Part {
     rows: usize,
 }
 
+/// Writes the columns' joins to `acc`, with the branches of the tree that have about [`TASK`] elements shared.
+fn tall<M: Monoid, X: Copy + Sync>(
+    x: &[X],
+    at: Part,
+    acc: &mut [M::Acc],
+    lift: impl Fn(X) -> M::Acc + Copy + Sync,
+) {
+    let width = acc.len();
+    let mut branch = LEAF;
+    while branch * width < TASK {
+        branch *= 2;
+    }
+    let mut scratch = Scratch::take();
+    let partials = scratch.slice::<M::Acc>(at.rows.div_ceil(branch) * width);
+    parallel::pieces(partials, width, work(at.rows * width), &|first, partial| {
+        let from = first / width * branch;
+        let part = Part { rows: branch.min(at.rows - from), ..at };
+        for (i, partial) in partial.chunks_mut(TILE).enumerate() {
+            let tile = Part { first: at.first + i * TILE, ..part };
+            tree::<M, X>(&x[from * at.stride..], tile, partial, lift);
+        }
+    });
+    join_rows::<M>(partials, width);
+    acc.copy_from_slice(&partials[..width]);
+}
+
 /// Writes the columns' joins to `acc`: a tree over leaves of 64 rows, the left branch having the greatest
 /// power of two below their number.
 fn tree<M: Monoid, X: Copy + Sync>(
@@ -97,7 +136,6 @@ fn tree<M: Monoid, X: Copy + Sync>(
     at: Part,
     acc: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    parallel: bool,
 ) {
     if at.rows <= LEAF {
         leaf(PhantomData::<M>, x, at, acc, lift);
@@ -106,17 +144,10 @@ fn tree<M: Monoid, X: Copy + Sync>(
     let above = at.rows.div_ceil(LEAF).next_power_of_two() / 2 * LEAF;
     let left = Part { rows: above, ..at };
     let right = Part { rows: at.rows - above, ..at };
-    let below = &x[above * at.stride..];
     let mut other = [M::IDENTITY; TILE];
     let other = &mut other[..acc.len()];
-    if parallel && at.rows * acc.len() > TASK {
-        parallel::join(&mut || tree::<M, X>(x, left, acc, lift, true), &mut || {
-            tree::<M, X>(below, right, other, lift, true)
-        });
-    } else {
-        tree::<M, X>(x, left, acc, lift, false);
-        tree::<M, X>(below, right, other, lift, false);
-    }
+    tree::<M, X>(x, left, acc, lift);
+    tree::<M, X>(&x[above * at.stride..], right, other, lift);
     for (acc, &other) in acc.iter_mut().zip(&*other) {
         *acc = M::join(*acc, other);
     }

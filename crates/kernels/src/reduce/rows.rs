@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use super::super::clones::clones;
 use super::super::parallel;
-use super::{Monoid, PARALLEL_FROM, TASK};
+use super::super::scratch::Scratch;
+use super::{Monoid, TASK, join_rows, work};
 
 /// Accumulators side by side in a chunk: element i goes to lane i mod 32.
 const LANES: usize = 32;
@@ -22,18 +23,36 @@ pub(super) fn reduce<M: Monoid, X: Copy + Sync>(
     out: &mut [M::Acc],
     lift: impl Fn(X) -> M::Acc + Copy + Sync,
 ) {
-    let parallel = x.len() >= PARALLEL_FROM;
-    let task = if parallel { (TASK / columns).max(1) } else { 0 };
-    parallel::pieces(out, task, &|first, out| {
+    let work = work(x.len());
+    if columns > TASK {
+        for (out, row) in out.iter_mut().zip(x.chunks_exact(columns)) {
+            *out = long::<M, X>(row, lift);
+        }
+        return;
+    }
+    parallel::pieces(out, parallel::together(out.len(), work), work, &|first, out| {
         let x = &x[first * columns..][..out.len() * columns];
         if columns <= CHUNK {
             chunks(PhantomData::<M>, x, columns, out, lift);
         } else {
             for (out, row) in out.iter_mut().zip(x.chunks_exact(columns)) {
-                *out = tree::<M, X>(row, lift, parallel);
+                *out = tree::<M, X>(row, lift);
             }
         }
     });
+}
+
+/// A row whose branches of [`TASK`] elements, a power of two of chunks, are shared.
+fn long<M: Monoid, X: Copy + Sync>(row: &[X], lift: impl Fn(X) -> M::Acc + Copy + Sync) -> M::Acc {
+    const { assert!((TASK / CHUNK).is_power_of_two() && TASK.is_multiple_of(CHUNK)) }
+    let mut scratch = Scratch::take();
+    let partials = scratch.slice::<M::Acc>(row.len().div_ceil(TASK));
+    parallel::pieces(partials, 1, work(row.len()), &|branch, partial| {
+        let from = &row[branch * TASK..];
+        partial[0] = tree::<M, X>(&from[..from.len().min(TASK)], lift);
+    });
+    join_rows::<M>(partials, 1);
+    partials[0]
 }
 
 clones! {
@@ -52,25 +71,14 @@ clones! {
 }
 
 /// A row as a tree over its chunks: the left branch has the greatest power of two below their number.
-fn tree<M: Monoid, X: Copy + Sync>(
-    row: &[X],
-    lift: impl Fn(X) -> M::Acc + Copy + Sync,
-    parallel: bool,
-) -> M::Acc {
+fn tree<M: Monoid, X: Copy + Sync>(row: &[X], lift: impl Fn(X) -> M::Acc + Copy + Sync) -> M::Acc {
     if row.len() <= CHUNK {
         let mut acc = [M::IDENTITY];
         chunks(PhantomData::<M>, row, row.len(), &mut acc, lift);
         return acc[0];
     }
     let (left, right) = row.split_at(row.len().div_ceil(CHUNK).next_power_of_two() / 2 * CHUNK);
-    if parallel && row.len() > TASK {
-        let (mut a, mut b) = (M::IDENTITY, M::IDENTITY);
-        parallel::join(&mut || a = tree::<M, X>(left, lift, true), &mut || {
-            b = tree::<M, X>(right, lift, true)
-        });
-        return M::join(a, b);
-    }
-    M::join(tree::<M, X>(left, lift, false), tree::<M, X>(right, lift, false))
+    M::join(tree::<M, X>(left, lift), tree::<M, X>(right, lift))
 }
 
 /// A leaf: lanes, then the lanes halved until one is left.

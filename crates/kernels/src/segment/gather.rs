@@ -1,7 +1,7 @@
 //! `tf.gather` and `tf.gather_nd`: slices picked by index.
 
 use super::super::parallel;
-use super::{BadIndex, Index, PARALLEL_FROM, TASK, check, check_vectors, flat};
+use super::{BadIndex, Index, check, check_vectors, flat};
 
 /// The extents of a gather: parameters [batch, outer, n, inner], indices [batch, m], results
 /// [batch, outer, m, inner].
@@ -79,8 +79,10 @@ fn copy_slices<T: Copy + Send + Sync>(
     if out.is_empty() {
         return;
     }
-    let task = if out.len() < PARALLEL_FROM { 0 } else { TASK.div_ceil(inner) * inner };
-    parallel::pieces(out, task, &|first, out| {
+    // Some 2 ns to find a slice, a tenth for an element of it.
+    let slices = out.len() / inner;
+    let work = 2 * slices + out.len() / 10;
+    parallel::pieces(out, parallel::together(slices, work) * inner, work, &|first, out| {
         let rows = first / inner..;
         if inner == 1 {
             out.iter_mut().zip(rows).for_each(|(out, row)| *out = params[from(row)]);

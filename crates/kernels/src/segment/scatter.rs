@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::super::parallel;
-use super::{BadIndex, Index, PARALLEL_FROM, check_vectors, flat};
+use super::{BadIndex, Index, check_vectors, flat};
 
 /// How an update meets what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,9 @@ pub(super) fn by_index<A: Copy + Send, T: Copy + Sync>(
             }
         }
     };
-    let alone = m * inner < PARALLEL_FROM || inner < 16 || slices < 2 * OWNERS;
+    // Some 2 ns for an index, a tenth for an element; owners of short slices would mostly read indices.
+    let work = 2 * m + m * inner / 10;
+    let alone = inner < 16 || slices < 2 * OWNERS;
     let task = if alone { 0 } else { slices.div_ceil(OWNERS) * inner };
-    parallel::pieces(out, task, &|first, out| own(first / inner, out));
+    parallel::pieces(out, task, work, &|first, out| own(first / inner, out));
 }

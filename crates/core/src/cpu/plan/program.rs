@@ -5,12 +5,12 @@
 //!
 //! One of the few files with `unsafe`: threads write disjoint blocks of the outputs through raw pointers.
 
-use crate::cpu::elementwise::{BLOCK, Lie, PARALLEL, lie, load};
+use crate::cpu::elementwise::{BLOCK, CHUNK, Lie, lie, load, work};
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
 use crate::op::{BlockFn, Sizes, View};
-use rayon::prelude::*;
 use smallvec::SmallVec;
+use tenfold_kernels::parallel;
 
 /// Where an instruction finds or puts a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +98,13 @@ impl Program {
             // SAFETY: parts are disjoint ranges of elements, and the caller vouches for the rest.
             unsafe { self.part(inputs, targets, start, end) }
         };
-        match self.elements >= PARALLEL {
-            false => part(0, self.elements),
-            true => (0..self.elements.div_ceil(PARALLEL))
-                .into_par_iter()
-                .for_each(|k| part(k * PARALLEL, ((k + 1) * PARALLEL).min(self.elements))),
+        if self.elements <= CHUNK {
+            return part(0, self.elements);
         }
+        let work = work(self.elements, self.instructions.len());
+        parallel::indices(self.elements.div_ceil(CHUNK), work, &|k| {
+            part(k * CHUNK, ((k + 1) * CHUNK).min(self.elements));
+        });
     }
     /// Elements `start..end`, block by block.
     ///
