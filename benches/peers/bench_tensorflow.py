@@ -169,7 +169,7 @@ def w7():
     p, x = [T(name) for name in CNN], T("w7.x")
     for mode, wrap in CALLING:
         yield case("infer", mode, lambda f=wrap(lambda x: cnn(p, x)): f(x), wait)
-    x, w, dy = T("w7.cx"), T("w7.cw"), tf.ones([8, 56, 56, 64])
+    cx, w, dy = T("w7.cx"), T("w7.cw"), tf.ones([8, 56, 56, 64])
     shapes = dict(strides=[1, 1, 1, 1], padding="SAME")
     y = lambda x, w, dy: tf.nn.conv2d(x, w, 1, "SAME")
     dx = lambda x, w, dy: tf.raw_ops.Conv2DBackpropInput(
@@ -181,7 +181,7 @@ def w7():
     everything = lambda x, w, dy: (y(x, w, dy), dx(x, w, dy), dw(x, w, dy))
     for variant, f in (("conv_y", y), ("conv_dx", dx), ("conv_dw", dw), ("conv_y_dx_dw", everything)):
         for mode, wrap in CALLING:
-            yield case(variant, mode, lambda f=wrap(f): f(x, w, dy), wait)
+            yield case(variant, mode, lambda f=wrap(f): f(cx, w, dy), wait)
 
 
 def generator(g, z):

@@ -23,6 +23,9 @@ impl Case {
     pub fn calls(variant: &'static str, mode: &'static str, mut f: impl FnMut() + 'static) -> Case {
         let mut calls = None;
         let measure = move |least: f64| {
+            if least == 0.0 {
+                return seconds(1, &mut f);
+            }
             // The processor's caches and clock belong to whoever ran before.
             f();
             let n = *calls.get_or_insert_with(|| enough(least, &mut f));
@@ -45,7 +48,7 @@ impl Case {
         self.measure = Box::new(move |least| measure(least) / n);
         self
     }
-    /// Seconds a call, from one measurement of at least `least` seconds.
+    /// Seconds a call, from one measurement of at least `least` seconds; from a single call if that is nothing.
     pub fn measure(&mut self, least: f64) -> f64 {
         (self.measure)(least)
     }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 /// In 10⁹ operations or bytes a second.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
     /// Threads at once.
     pub threads: usize,
@@ -25,6 +25,16 @@ impl Limits {
     pub fn json(&self) -> Value {
         let Limits { threads, f32, f64, memory, l2 } = self;
         json!({ "workload": "limits", "threads": threads, "f32": f32, "f64": f64, "memory": memory, "l2": l2 })
+    }
+    /// The better of two measurements of one machine: what it did once it can do.
+    pub fn best(&self, other: &Limits) -> Limits {
+        Limits {
+            threads: self.threads,
+            f32: self.f32.max(other.f32),
+            f64: self.f64.max(other.f64),
+            memory: self.memory.max(other.memory),
+            l2: self.l2.max(other.l2),
+        }
     }
     /// From such a line; `None` for a line of something else.
     pub fn read(line: &Value) -> Option<Limits> {

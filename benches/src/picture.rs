@@ -9,6 +9,20 @@ use std::path::Path;
 const LINE: u32 = 24;
 const MARGIN: u32 = 90;
 
+const TENFOLD: RGBColor = RGBColor(220, 38, 38);
+
+/// A peer has the same colour in every picture.
+fn colour(peer: &str) -> RGBColor {
+    match peer {
+        "tensorflow" => RGBColor(234, 138, 0),
+        "jax" => RGBColor(37, 99, 235),
+        "torch" => RGBColor(22, 163, 74),
+        "candle" => RGBColor(147, 51, 234),
+        "burn" => RGBColor(120, 72, 40),
+        _ => RGBColor(110, 110, 110),
+    }
+}
+
 /// Draws one line of points for each figure that both Tenfold and a peer have: further right is better, 1 is the best peer.
 ///
 /// # Errors
@@ -46,7 +60,10 @@ pub fn draw(path: &Path, groups: &[Group]) -> Result<(), Box<dyn Error>> {
             .unwrap_or_default()
     };
     let mut mesh = chart.configure_mesh();
-    mesh.y_labels(groups.len() + 2).y_label_formatter(&label).x_label_formatter(&|x| format!("{x}"));
+    mesh.y_labels(groups.len() + 2)
+        .y_label_formatter(&label)
+        .x_labels(12)
+        .x_label_formatter(&|x| format!("{x}"));
     mesh.x_desc("speed, the best peer being 1")
         .light_line_style(WHITE)
         .label_style(("sans-serif", 13))
@@ -55,20 +72,15 @@ pub fn draw(path: &Path, groups: &[Group]) -> Result<(), Box<dyn Error>> {
         [(1.0, 0.0), (1.0, groups.len() as f64 + 1.0)],
         BLACK.stroke_width(1),
     ))?;
-    for (k, name) in names.iter().enumerate() {
-        let (colour, size) = if *name == "tenfold" {
-            (RGBColor(220, 38, 38).to_rgba(), 7)
-        } else {
-            (Palette99::pick(k + 1).to_rgba(), 4)
-        };
+    for name in names {
+        let (colour, size) = if name == "tenfold" { (TENFOLD, 7) } else { (colour(name), 4) };
         let points = ratios(name).into_iter().map(|at| Circle::new(at, size, colour.filled()));
         chart
             .draw_series(points)?
-            .label(*name)
+            .label(name)
             .legend(move |(x, y)| Circle::new((x + 9, y), size, colour.filled()));
     }
-    let labels = chart.configure_series_labels();
-    let mut labels = labels;
+    let mut labels = chart.configure_series_labels();
     labels
         .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))

@@ -110,7 +110,7 @@ impl Group {
     }
     /// The share of what the machine can do.
     pub fn share(&self, row: &Row, limits: &[Limits]) -> Option<f64> {
-        let limits = limits.iter().find(|l| l.threads == self.threads)?;
+        let limits = limits.iter().find(|l| l.threads == self.threads && l.f32 > 0.0)?;
         let (work, most) = match self.figure.limit {
             Limit::Own => return None,
             Limit::F32(work) => (work, limits.f32),
@@ -170,7 +170,7 @@ pub fn text(groups: &[Group], limits: &[Limits]) -> String {
         for row in &group.rows {
             let name = format!("{} {}", row.framework, row.mode);
             let range = format!("[{} – {}]", short(row.min()), short(row.max()));
-            let _ = write!(out, "    {name:28} {:>9}  {range:22}", short(row.median()));
+            let _ = write!(out, "    {name:34} {:>9}  {range:22}", short(row.median()));
             let ratio = group.ratio(row).map(|r| format!("{r:.2}×")).unwrap_or_default();
             let share = group.share(row, limits).map(|s| format!("{:.0} %", s * 100.0)).unwrap_or_default();
             let _ = write!(out, "{ratio:>8} {share:>7}");

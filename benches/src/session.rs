@@ -35,13 +35,20 @@ pub struct Options {
 /// A pause before another process is measured, so that threads of the last one that wait by spinning have gone to sleep.
 const PAUSE: Duration = Duration::from_millis(30);
 
+fn pause(options: &Options) {
+    if options.least > 0.0 {
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// A program that has warmed up and waits.
-struct Player {
-    framework: &'static str,
+struct Player<'a> {
+    of: &'a Framework,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     cases: Vec<(String, String, Option<f64>)>,
+    gone: bool,
 }
 
 impl Framework {
@@ -74,12 +81,12 @@ impl Framework {
             text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without a word");
         format!("{}: {}", self.name, last.trim())
     }
-    fn start(&self, workload: &str, options: &Options) -> Result<Player, Box<dyn Error>> {
+    fn start(&self, workload: &str, options: &Options) -> Result<Player<'_>, Box<dyn Error>> {
         let mut child = self.command(workload, options)?.spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (input, output) = (input.ok_or("no standard input")?, output.ok_or("no standard output")?);
         let mut player =
-            Player { framework: self.name, child, input, output: BufReader::new(output), cases: Vec::new() };
+            Player { of: self, child, input, output: BufReader::new(output), cases: Vec::new(), gone: false };
         loop {
             let line = player.line()?;
             if line.get("ready").is_some() {
@@ -91,7 +98,7 @@ impl Framework {
     }
 }
 
-impl Player {
+impl Player<'_> {
     /// The next line that is an object; a library may print what it likes between.
     fn line(&mut self) -> Result<Value, Box<dyn Error>> {
         loop {
@@ -145,7 +152,7 @@ pub fn run(
         for (p, player) in players.iter().enumerate() {
             for (c, (_, mode, loss)) in player.cases.iter().enumerate().filter(|(_, c)| c.0 == figure.variant)
             {
-                rows.push(Row::new(&figure, player.framework, mode, *loss, options.threads));
+                rows.push(Row::new(&figure, player.of.name, mode, *loss, options.threads));
                 places.push((p, c, rows.len() - 1));
             }
         }
@@ -154,11 +161,16 @@ pub fn run(
             let shift = round * places.len() / options.rounds.max(1);
             places.rotate_left(shift);
             for &(p, c, row) in &places {
-                std::thread::sleep(PAUSE);
-                match players[p].measure(c) {
+                let player = &mut players[p];
+                if player.gone {
+                    continue;
+                }
+                pause(options);
+                match player.measure(c) {
                     Ok(seconds) => rows[row].values.push(figure.value(seconds)),
-                    Err(why) => {
-                        complaints.push(format!("{} {}: {why}", players[p].framework, figure.variant))
+                    Err(_) => {
+                        player.gone = true;
+                        complaints.push(player.of.complaint(workload, options));
                     }
                 }
             }
@@ -178,7 +190,7 @@ fn processes(frameworks: &[Framework], options: &Options) -> Result<(Vec<Row>, V
     let mut complaints = Vec::new();
     for round in 0..options.rounds {
         for framework in frameworks {
-            std::thread::sleep(PAUSE);
+            pause(options);
             let started = Instant::now();
             let output = framework.command("W13", options)?.stdin(Stdio::null()).output()?;
             let wall = started.elapsed().as_secs_f64();
