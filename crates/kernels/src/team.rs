@@ -19,7 +19,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -42,9 +42,10 @@ const SHARE: usize = 5_000;
 /// A caller that waited so long, and longer than three of its own chunks took, for claimed chunks, goes on alone for a
 /// while: the processors have other work.
 const LONG_WAIT: Duration = Duration::from_micros(50);
-/// For how many regions, at first; doubled with every long wait that follows, up to the most.
-const ALONE: u32 = 8;
-const MOST_ALONE: u32 = 256;
+/// For how many times as much work as it waited, at first; doubled with every long wait that follows at once.
+const ALONE: usize = 8;
+/// Nanoseconds of work that it goes on alone for at most.
+const MOST_ALONE: usize = 50_000_000;
 /// Pauses before a waiting caller looks at the clock and offers its processor: some 10 µs.
 const SPINS: usize = 300;
 
@@ -91,9 +92,9 @@ pub(crate) struct Team {
     missed: AtomicUsize,
     /// How many helpers have been started. Written by who has the team.
     started: AtomicUsize,
-    /// Regions to run alone after a long wait, and how many they were the last time. Written by who has the team.
-    alone: AtomicU32,
-    penalty: AtomicU32,
+    /// Nanoseconds of work to do alone after a long wait, and how many times the wait they were. Written by who has the team.
+    alone: AtomicUsize,
+    penalty: AtomicUsize,
     job: UnsafeCell<Option<Job>>,
     helpers: [Helper; MOST_THREADS - 1],
 }
@@ -110,8 +111,8 @@ pub(crate) static TEAM: Team = Team {
     awake: AtomicUsize::new(0),
     missed: AtomicUsize::new(0),
     started: AtomicUsize::new(0),
-    alone: AtomicU32::new(0),
-    penalty: AtomicU32::new(0),
+    alone: AtomicUsize::new(0),
+    penalty: AtomicUsize::new(0),
     job: UnsafeCell::new(None),
     helpers: [const { Helper { parked: AtomicBool::new(false), thread: OnceLock::new() } }; MOST_THREADS - 1],
 };
@@ -175,7 +176,7 @@ impl Team {
         each: &(dyn Fn(usize) + Sync),
     ) {
         let helpers = self.worth(threads, chunks, nanoseconds);
-        if helpers == 0 || !self.take() {
+        if helpers == 0 || !self.take(nanoseconds) {
             (0..chunks).for_each(each);
             return;
         }
@@ -211,7 +212,7 @@ impl Team {
     }
 
     /// Takes the team, unless another caller has it or this one had better go on alone.
-    fn take(&self) -> bool {
+    fn take(&self, nanoseconds: usize) -> bool {
         let insists = INSIST.get() > 0;
         while self.taken.0.swap(true, Acquire) {
             if !insists {
@@ -221,7 +222,7 @@ impl Team {
         }
         let alone = self.alone.load(Relaxed);
         if alone > 0 && !insists {
-            self.alone.store(alone - 1, Relaxed);
+            self.alone.store(alone.saturating_sub(nanoseconds), Relaxed);
             self.taken.0.store(false, Release);
             return false;
         }
@@ -276,9 +277,10 @@ impl Team {
         }
         let (waited, own) = (since.elapsed(), since.duration_since(start) / mine.max(1) as u32);
         if waited > LONG_WAIT && waited > 3 * own {
-            let penalty = (2 * self.penalty.load(Relaxed)).clamp(ALONE, MOST_ALONE);
+            let penalty = self.penalty.load(Relaxed).max(ALONE / 2).saturating_mul(2);
             self.penalty.store(penalty, Relaxed);
-            self.alone.store(penalty, Relaxed);
+            let alone = (waited.as_nanos() as usize).saturating_mul(penalty);
+            self.alone.store(alone.min(MOST_ALONE), Relaxed);
         } else {
             self.penalty.store(0, Relaxed);
         }

@@ -1,6 +1,7 @@
 //! What a matrix may hold: storage types, and the two types that products are computed in.
 
 use super::kernel::Kernel;
+use super::lines::Lines;
 use super::transpose::Square;
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -38,6 +39,8 @@ pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt:
     fn kernel(p: usize, q: usize, q_lies: bool) -> Kernel<Self>;
     /// The transposing copy of the level in use, with the side of its square.
     fn square() -> (usize, Square<Self>);
+    /// The function of the level in use for a matrix that lies along k and a few vectors.
+    fn lines() -> Lines<Self>;
     /// The number nearest to a count.
     fn from_count(count: usize) -> Self;
     /// `self * x + y` rounded once.
@@ -45,7 +48,7 @@ pub trait Real: Element<Acc = Self> + AddAssign + Div<Output = Self> + std::fmt:
 }
 
 macro_rules! real {
-    ($type:ty, $kernel:ident, $square:ident) => {
+    ($type:ty, $kernel:ident, $square:ident, $lines:ident) => {
         impl sealed::Sealed for $type {}
 
         impl Element for $type {
@@ -76,6 +79,9 @@ macro_rules! real {
             fn square() -> (usize, Square<$type>) {
                 super::transpose::$square()
             }
+            fn lines() -> Lines<$type> {
+                super::lines::$lines()
+            }
             #[inline(always)]
             fn from_count(count: usize) -> $type {
                 count as $type
@@ -87,8 +93,8 @@ macro_rules! real {
         }
     };
 }
-real!(f32, kernel_f32, square_f32);
-real!(f64, kernel_f64, square_f64);
+real!(f32, kernel_f32, square_f32, lines_f32);
+real!(f64, kernel_f64, square_f64, lines_f64);
 
 macro_rules! narrow {
     ($type:ty) => {

@@ -4,25 +4,23 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
+use super::block::{Strided, Target, sums};
 use super::dot::dot;
 use super::element::{Element, Real};
-use super::kernel::{Kernel, Tile};
-use super::operand::Operand;
+use super::kernel::Kernel;
+use super::lines::{SUMS, Stretch, VECTORS, partials};
+use super::operand::{Matrices, Operand, View};
 use super::output::{Output, Rows};
-use super::{Epilogue, K_BLOCK};
+use super::{Epilogue, GemmShape, K_BLOCK};
 use crate::parallel;
 use crate::scratch::Scratch;
 use std::ops::Range;
 
-/// Rows of the broadcast side packed at a time: with `K_BLOCK`, a quarter of a 1 MiB L2 for `f32`.
-const P_BLOCK: usize = 120;
 /// Bytes of the vector side packed at a time, for each k.
 const Q_BLOCK_BYTES: usize = 4096;
 /// Rows of a block that share one packed vector side.
 const P_SPAN: usize = 960;
-/// Packed rows lie a cache line further apart than a power of two, or they would compete for the same sets of L1.
-const ROW_PAD: usize = 16;
-/// With so few rows of the other side, an operand is not read often enough to be worth packing.
+/// With so few rows a transposed B is read in place and A transposed.
 const FEW: usize = 48;
 /// Most elements of partial sums kept when k is shared out among threads.
 const SPLIT_ELEMENTS: usize = 4 << 20;
@@ -41,6 +39,41 @@ pub struct Product<'a, A, B> {
     pub b: &'a B,
     /// Whether B takes the broadcast side of the micro-kernel, if the caller knows better than the engine.
     pub swap: Option<bool>,
+}
+
+/// Multiply-adds up to which choosing a way would take longer than the product.
+const SMALL: usize = 8192;
+
+/// Computes a small product of plain matrices, both read in place, and answers whether it was one.
+///
+/// # Panics
+/// As [`Product::run`].
+pub(super) fn small<S: Element>(
+    shape: &GemmShape,
+    a: &[S],
+    b: &[S],
+    c: &mut [S],
+    epilogue: Epilogue<'_, S>,
+) -> bool {
+    let GemmShape { batch, m, k, n, c_row, .. } = *shape;
+    let plain = batch == 1
+        && S::DIRECT
+        && shape.b.col == 1
+        && epilogue.activation.is_none()
+        && epilogue.bias.is_none();
+    // Below a vector of columns the rows may be the better vectors.
+    if !plain || k == 0 || m == 0 || n < 4 || m.saturating_mul(k).saturating_mul(n) > SMALL {
+        return false;
+    }
+    assert!(c_row >= n || m == 1, "rows of the result overlap");
+    assert!(c.len() >= (m - 1) * c_row + n, "the result holds {} elements", c.len());
+    let a = Matrices { data: a, outer: shape.a.row, k: shape.a.col, batch: 0 };
+    let b = Matrices { data: b, outer: 1, k: shape.b.row, batch: 0 };
+    let kernel = S::Acc::kernel(m, n, true);
+    let to = Target { c: c.as_mut_ptr().cast(), add: shape.accumulate };
+    // SAFETY: `c` holds `m` rows of `n` elements, `c_row` apart, and is borrowed; its elements are of the computing type.
+    unsafe { sums(kernel, 0, (&a, 0..m), (&b, 0..n), 0..k, Strided { p: c_row, q: 1 }, to) };
+    true
 }
 
 /// The part of a stack of products that one task computes at a time.
@@ -101,6 +134,9 @@ impl<A, B> Product<'_, A, B> {
             parallel::indices(self.batch, work, &|batch| self.dot(batch, &output));
             return;
         }
+        if self.along_k(m, work, &output) {
+            return;
+        }
         let grid = self.grid(m, tasks, swap, kernel);
         let blocks = self.batch * grid.per_product;
         let chunks = self.k.div_ceil(K_BLOCK);
@@ -123,7 +159,8 @@ impl<A, B> Product<'_, A, B> {
     {
         let vector = S::Acc::kernel(m, 1, false).nr;
         let narrow = self.n < if self.a.runs_along_k() { vector / 4 } else { vector } && m > self.n;
-        let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || m <= FEW) && m >= vector;
+        let few = m <= FEW && self.k >= 3 * m;
+        let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || few) && m >= vector;
         narrow || transposed
     }
 
@@ -183,6 +220,95 @@ impl<A, B> Product<'_, A, B> {
             }
             output.finish(batch, row, rows.len(), col, width);
         }
+    }
+
+    /// Computes all products if one operand is a few vectors and the other one a matrix that lies along k, and answers
+    /// whether they were that.
+    fn along_k<S>(&self, m: usize, work: usize, output: &Output<'_, S>) -> bool
+    where
+        S: Element,
+        A: Operand<S>,
+        B: Operand<S>,
+    {
+        let lines = S::Acc::lines();
+        let (a_matrix, rows, vectors) = if m >= self.n { (true, m, self.n) } else { (false, self.n, m) };
+        if !S::DIRECT || vectors > VECTORS || rows < lines.side || self.k < lines.side {
+            return false;
+        }
+        let views = |batch| Some((self.a.view(batch)?, self.b.view(batch)?));
+        let sides = |(a, b)| if a_matrix { (a, b) } else { (b, a) };
+        let lies = |(matrix, _): &(View<'_, S>, View<'_, S>)| matrix.k == 1 && matrix.outer > 1;
+        let Some(first) = views(0).map(sides).filter(lies) else { return false };
+        // Rows or vectors a multiple of a page apart compete for the same few lines of L1; then packing wins for few vectors.
+        let apart = |distance: usize| !(distance * size_of::<S::Acc>()).is_multiple_of(4096);
+        let pays = if vectors <= 2 { apart(first.0.outer) } else { apart(first.1.outer) };
+        if !pays || output.in_place(0, 0, 0).is_none() {
+            return false;
+        }
+        let parts = rows.div_ceil(lines.rows());
+        parallel::indices(self.batch * parts, work, &|index| {
+            let (batch, first) = (index / parts, index % parts * lines.rows());
+            let Some((matrix, x)) = views(batch).map(sides) else { return };
+            let some = first..rows.min(first + lines.rows());
+            assert!(
+                (rows - 1) * matrix.outer + self.k <= matrix.data.len(),
+                "operand of a product is too short"
+            );
+            let x_last = (vectors - 1) * x.outer + (self.k - 1) * x.k;
+            assert!(x_last < x.data.len(), "operand of a product is too short");
+            let (row, col) = if a_matrix { (first, 0) } else { (0, first) };
+            let Some((c, stride)) = output.in_place(batch, row, col) else { return };
+            // Element (r, v) of this part, r counted from `first`.
+            let place =
+                |r: usize, v: usize| c.wrapping_add(if a_matrix { r * stride + v } else { v * stride + r });
+            // Groups of rows; the last ones begin earlier if there is no whole one left.
+            let starts = [0, 1, 2, 3].map(|g| (first + g * lines.side).min(rows - lines.side));
+            let mut sums = [S::Acc::ZERO; SUMS];
+            let mut totals = [S::Acc::ZERO; SUMS];
+            let mut begun = output.accumulate;
+            // SAFETY: the assertions above; the elements of the result belong to this part alone; the level is
+            // available.
+            unsafe {
+                let each = |act: &mut dyn FnMut(*mut S::Acc, usize)| {
+                    for (g, &start) in starts.iter().enumerate() {
+                        // Rows of an earlier group are not this one's.
+                        for r in (first + g * lines.side).max(start)..some.end.min(start + lines.side) {
+                            for v in 0..vectors {
+                                act(place(r - first, v), (v * 4 + g) * lines.side + r - start);
+                            }
+                        }
+                    }
+                };
+                if begun {
+                    each(&mut |c, at| totals[at] = *c);
+                }
+                for k in partials(self.k) {
+                    let data = |at: usize| matrix.data.as_ptr().cast::<S::Acc>().add(at);
+                    (lines.run)(
+                        &Stretch {
+                            rows: starts.map(|start| data(start * matrix.outer + k.start)),
+                            stride: matrix.outer,
+                            x: x.data.as_ptr().cast::<S::Acc>().add(k.start * x.k),
+                            x_outer: x.outer,
+                            x_k: x.k,
+                            vectors,
+                            k: k.len(),
+                        },
+                        &mut sums,
+                    );
+                    for (total, &sum) in totals.iter_mut().zip(&sums) {
+                        *total = if begun { total.plus(sum) } else { sum };
+                    }
+                    begun = true;
+                }
+                each(&mut |c, at| *c = totals[at]);
+                match a_matrix {
+                    true => output.finish(batch, first, some.len(), 0, self.n),
+                    false => output.finish(batch, 0, m, first, some.len()),
+                }
+            }
+        });
+        true
     }
 
     /// Computes one product of a row and a column with its epilogue.
@@ -287,143 +413,9 @@ impl<A, B> Product<'_, A, B> {
     }
 }
 
-/// Distances in the result along the broadcast and the vector side.
-#[derive(Clone, Copy)]
-struct Strided {
-    p: usize,
-    q: usize,
-}
-
-/// Where sums go.
-struct Target<T> {
-    c: *mut T,
-    add: bool,
-}
-
-/// Items of an operand that tiles can read: item (i, k) of row group g at `start + g * group + i * outer + k * k`.
-#[derive(Clone, Copy)]
-struct Readable<T> {
-    start: *const T,
-    group: usize,
-    outer: usize,
-    k: usize,
-}
-
 /// Whether the vector side may be read in place: its items lie together and are of the computing type.
 fn lies<S: Element, O: Operand<S>>(operand: &O) -> bool {
     S::DIRECT && operand.view(0).is_some_and(|view| view.outer == 1)
-}
-
-/// The operand in place for `outer` and `k`, if it is a plain matrix of the computing type.
-fn readable<S: Element, O: Operand<S>>(
-    operand: &O,
-    batch: usize,
-    outer: &Range<usize>,
-    k: &Range<usize>,
-    group: usize,
-) -> Option<Readable<S::Acc>> {
-    let view = operand.view(batch).filter(|_| S::DIRECT)?;
-    let first = outer.start * view.outer + k.start * view.k;
-    let last = (outer.end - 1) * view.outer + (k.end - 1) * view.k;
-    assert!(first <= last && last < view.data.len(), "operand of a product is too short");
-    let start = view.data[first..].as_ptr().cast();
-    Some(Readable { start, group: group * view.outer, outer: view.outer, k: view.k })
-}
-
-/// Writes the sums over `k` of the items of P times the items of Q.
-///
-/// # Safety
-/// `to.c` with the strides `c` starts a result of `p.1.len()` by `q.1.len()` elements that only this call uses.
-unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
-    kernel: Kernel<S::Acc>,
-    batch: usize,
-    (p, p_items): (&P, Range<usize>),
-    (q, q_items): (&Q, Range<usize>),
-    k: Range<usize>,
-    c: Strided,
-    to: Target<S::Acc>,
-) {
-    let Kernel { mr, nr, .. } = kernel;
-    let (mut p_scratch, mut q_scratch) = (Scratch::take(), Scratch::take());
-    let whole = q_items.len() / nr * nr;
-    for k0 in k.clone().step_by(K_BLOCK) {
-        let k_now = k0..k.end.min(k0 + K_BLOCK);
-        let kc = k_now.len();
-        let add = to.add || k0 > k.start;
-
-        // The vector side: whole panels in place if that is possible and they are read only a few times.
-        let whole_q = q_items.start..q_items.start + whole;
-        let q_place = if p_items.len() <= FEW && whole > 0 {
-            readable(q, batch, &whole_q, &k_now, nr).filter(|place| place.outer == 1)
-        } else {
-            None
-        };
-        let first_packed = if q_place.is_some() { whole } else { 0 };
-        let panels = q_scratch.slice::<S::Acc>((q_items.len() - first_packed).div_ceil(nr) * nr * kc);
-        for (j, panel) in (first_packed..q_items.len()).step_by(nr).zip(panels.chunks_exact_mut(nr * kc)) {
-            let items = q_items.start + j..q_items.end.min(q_items.start + j + nr);
-            q.copy_panel(batch, items, k_now.clone(), nr, panel);
-        }
-        let q_packed = Readable { start: panels.as_ptr(), group: nr * kc, outer: 1, k: nr };
-
-        for i0 in (0..p_items.len()).step_by(P_BLOCK) {
-            let p_now = p_items.start + i0..p_items.end.min(p_items.start + i0 + P_BLOCK);
-            let few = p_items.len() <= FEW || q_items.len() <= nr;
-            let p_place = if few { readable(p, batch, &p_now, &k_now, mr) } else { None };
-            let p_read =
-                p_place.unwrap_or_else(|| pack_broadcast(p, batch, &p_now, &k_now, mr, &mut p_scratch));
-
-            for j in (0..q_items.len()).step_by(nr) {
-                let (q_read, panel) = match q_place {
-                    Some(place) if j < whole => (place, j / nr),
-                    _ => (q_packed, (j - first_packed) / nr),
-                };
-                for i in (0..p_now.len()).step_by(mr) {
-                    // SAFETY: `readable` checked the operands in place, and packed panels are whole; the offsets into
-                    // `c` stay within the caller's block; the kernel's instruction set was chosen as available.
-                    unsafe {
-                        (kernel.run)(&Tile {
-                            rows: mr.min(p_now.len() - i),
-                            cols: nr.min(q_items.len() - j),
-                            k: kc,
-                            p: p_read.start.add(i / mr * p_read.group),
-                            p_outer: p_read.outer,
-                            p_k: p_read.k,
-                            q: q_read.start.add(panel * q_read.group),
-                            q_k: q_read.k,
-                            c: to.c.add((i0 + i) * c.p + j * c.q),
-                            c_p: c.p,
-                            c_q: c.q,
-                            add,
-                        });
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Packs items of the broadcast side: as rows if they lie along k, or as panels of `mr`.
-fn pack_broadcast<S: Element, P: Operand<S>>(
-    p: &P,
-    batch: usize,
-    items: &Range<usize>,
-    k: &Range<usize>,
-    mr: usize,
-    scratch: &mut Scratch,
-) -> Readable<S::Acc> {
-    if p.runs_along_k() {
-        let row = k.len() + ROW_PAD;
-        let rows = scratch.slice::<S::Acc>(items.len() * row);
-        p.copy_rows(batch, items.clone(), k.clone(), row, rows);
-        Readable { start: rows.as_ptr(), group: mr * row, outer: row, k: 1 }
-    } else {
-        let panels = scratch.slice::<S::Acc>(items.len().div_ceil(mr) * mr * k.len());
-        for (outer, panel) in items.clone().step_by(mr).zip(panels.chunks_exact_mut(mr * k.len())) {
-            p.copy_panel(batch, outer..items.end.min(outer + mr), k.clone(), mr, panel);
-        }
-        Readable { start: panels.as_ptr(), group: mr * k.len(), outer: 1, k: mr }
-    }
 }
 
 /// A pointer that tasks may share.

@@ -25,7 +25,7 @@ pub(super) struct Tile<T> {
     pub(super) p_outer: usize,
     /// From one k of P to the next.
     pub(super) p_k: usize,
-    /// The vector side: `nr` readable elements at each k, whatever `cols` says.
+    /// The vector side: `cols` readable elements at each k.
     pub(super) q: *const T,
     /// From one k of Q to the next.
     pub(super) q_k: usize,
@@ -52,24 +52,33 @@ pub struct Kernel<T> {
     /// The instruction set is available; every element that `Tile` describes may be read, or written for `c`;
     /// no other thread touches these elements of `c`.
     pub(super) run: unsafe fn(&Tile<T>),
+    /// Columns of a tile of what is left of Q after whole tiles, and the function that computes it and narrower ones.
+    pub(super) rest_nr: usize,
+    /// As `run`.
+    ///
+    /// # Safety
+    /// As `run`.
+    pub(super) rest: unsafe fn(&Tile<T>),
 }
 
-/// R rows by NV vectors.
+/// R rows by NV vectors, the last of which has `t.cols` modulo `LEN` lanes unless WHOLE.
 ///
 /// # Safety
-/// As [`Kernel::run`], with `R == rows` and `cols <= NV * LEN`.
+/// As [`Kernel::run`], with `R == rows` and `cols` more than `(NV - 1) * LEN`, and `NV * LEN` if WHOLE, or else less.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Register arrays: plain counters unroll best and read best here.
-unsafe fn tile<V: Vector, const R: usize, const NV: usize>(t: &Tile<V::Elem>) {
+unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t: &Tile<V::Elem>) {
     // SAFETY: the instruction set and the pointers are the caller's word; all offsets stay within the tile that
     // `Tile` describes, and `spill` holds R * NV * LEN <= MAX_TILE elements.
     unsafe {
         let mut acc = [[V::zero(); NV]; R];
         let (mut p, mut q) = (t.p, t.q);
+        let lanes = t.cols % V::LEN;
         for _ in 0..t.k {
             let mut row = [V::zero(); NV];
             for v in 0..NV {
-                row[v] = V::load(q.add(v * V::LEN));
+                let q = q.add(v * V::LEN);
+                row[v] = if WHOLE || v + 1 < NV { V::load(q) } else { V::load_first(q, lanes) };
             }
             for r in 0..R {
                 let x = V::splat(*p.add(r * t.p_outer));
@@ -80,14 +89,21 @@ unsafe fn tile<V: Vector, const R: usize, const NV: usize>(t: &Tile<V::Elem>) {
             p = p.wrapping_add(t.p_k);
             q = q.wrapping_add(t.q_k);
         }
-        if t.c_q == 1 && t.cols == NV * V::LEN {
+        if t.c_q == 1 {
             for r in 0..R {
                 for v in 0..NV {
                     let c = t.c.add(r * t.c_p + v * V::LEN);
-                    if t.add {
-                        acc[r][v] = V::load(c).add(acc[r][v]);
+                    if WHOLE || v + 1 < NV {
+                        if t.add {
+                            acc[r][v] = V::load(c).add(acc[r][v]);
+                        }
+                        acc[r][v].store(c);
+                    } else {
+                        if t.add {
+                            acc[r][v] = V::load_first(c, lanes).add(acc[r][v]);
+                        }
+                        acc[r][v].store_first(c, lanes);
                     }
-                    acc[r][v].store(c);
                 }
             }
         } else {
@@ -111,60 +127,74 @@ unsafe fn tile<V: Vector, const R: usize, const NV: usize>(t: &Tile<V::Elem>) {
 }
 
 macro_rules! kernel {
-    ($(#[$attr:meta])* $name:ident, $vector:ty, $nv:literal, [$($r:literal)*]) => {
+    (($($attr:tt)*) $name:ident, $vector:ty, $nv:tt, [$($r:literal)*]) => {
         /// A tile of any height up to the kernel's.
         ///
         /// # Safety
         /// As [`Kernel::run`].
-        $(#[$attr])*
+        $($attr)*
         unsafe fn $name(t: &Tile<<$vector as Vector>::Elem>) {
-            // SAFETY: passed on; the const parameter is the tile's height.
-            unsafe {
-                match t.rows {
-                    $($r => tile::<$vector, $r, $nv>(t),)*
-                    _ => unreachable!("tile height"),
-                }
+            match t.rows {
+                $($r => kernel!(@widths t, $vector, $r, $nv),)*
+                _ => unreachable!("tile height"),
             }
         }
     };
+    // Of one width.
+    (@widths $t:ident, $vector:ty, $r:literal, $nv:literal) => {
+        // SAFETY: passed on; the const parameters are the tile's height and width.
+        unsafe { tile::<$vector, $r, $nv, true>($t) }
+    };
+    // Of any width up to two vectors.
+    (@widths $t:ident, $vector:ty, $r:literal, any) => {{
+        const LEN: usize = <$vector as Vector>::LEN;
+        // SAFETY: passed on; the const parameters are the tile's height and width.
+        unsafe {
+            match ($t.cols > LEN, $t.cols.is_multiple_of(LEN)) {
+                (true, true) => tile::<$vector, $r, 2, true>($t),
+                (true, false) => tile::<$vector, $r, 2, false>($t),
+                (false, true) => tile::<$vector, $r, 1, true>($t),
+                (false, false) => tile::<$vector, $r, 1, false>($t),
+            }
+        }
+    }};
 }
 
-/// The three kernels of an element type on an instruction set, and a function that picks one:
-/// *square* for most products, *narrow* for few columns, *wide* for few rows that
-/// read Q in place (more of each line of it at a time, which memory likes).
+/// The kernels of an element type on an instruction set, and a function that picks one: *square* for most products, and
+/// *wide* ones for few rows that read Q in place (more of each line of it at a time, which memory likes).
 macro_rules! kernels {
-    ($module:ident, $vector:ty, $mr:literal [$($r:literal)*], $wide:literal, $(#[$attr:meta])*) => {
+    ($module:ident, $vector:ty, $attr:tt, $mr:literal [$($r:literal)*],
+     $($wide:ident $most:literal [$($wide_r:literal)*] $nv:literal),*) => {
         mod $module {
             use super::*;
 
-            kernel!($(#[$attr])* square, $vector, 2, [$($r)*]);
-            kernel!($(#[$attr])* narrow, $vector, 1, [$($r)*]);
-            kernel!($(#[$attr])* wide, $vector, $wide, [1 2 3]);
+            kernel!($attr square, $vector, any, [$($r)*]);
+            $(kernel!($attr $wide, $vector, $nv, [$($wide_r)*]);)*
 
             pub(super) fn pick(p: usize, q: usize, q_lies: bool) -> Kernel<<$vector as Vector>::Elem> {
                 const LEN: usize = <$vector as Vector>::LEN;
-                if q <= LEN {
-                    Kernel { mr: $mr, nr: LEN, run: narrow }
-                } else if p <= 3 && q_lies {
-                    Kernel { mr: 3, nr: $wide * LEN, run: wide }
-                } else {
-                    Kernel { mr: $mr, nr: 2 * LEN, run: square }
-                }
+                $(if p <= $most && q_lies && q >= $nv * LEN {
+                    return Kernel { mr: $most, nr: $nv * LEN, run: $wide, rest_nr: 2 * LEN, rest: square };
+                })*
+                let nr = if q <= LEN { LEN } else { 2 * LEN };
+                Kernel { mr: $mr, nr, run: square, rest_nr: nr, rest: square }
             }
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-kernels!(f32_avx512, F32x16, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
+kernels!(f32_avx512, F32x16, (#[target_feature(enable = "avx512f,fma")]),
+    12 [1 2 3 4 5 6 7 8 9 10 11 12], wide8 3 [1 2 3] 8, wide4 6 [1 2 3 4 5 6] 4);
 #[cfg(target_arch = "x86_64")]
-kernels!(f64_avx512, F64x8, 12 [1 2 3 4 5 6 7 8 9 10 11 12], 8, #[target_feature(enable = "avx512f,fma")]);
+kernels!(f64_avx512, F64x8, (#[target_feature(enable = "avx512f,fma")]),
+    12 [1 2 3 4 5 6 7 8 9 10 11 12], wide8 3 [1 2 3] 8, wide4 6 [1 2 3 4 5 6] 4);
 #[cfg(target_arch = "x86_64")]
-kernels!(f32_avx2, F32x8, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
+kernels!(f32_avx2, F32x8, (#[target_feature(enable = "avx2,fma")]), 6 [1 2 3 4 5 6], wide4 3 [1 2 3] 4);
 #[cfg(target_arch = "x86_64")]
-kernels!(f64_avx2, F64x4, 6 [1 2 3 4 5 6], 4, #[target_feature(enable = "avx2,fma")]);
-kernels!(f32_portable, Plain32, 8 [1 2 3 4 5 6 7 8], 4,);
-kernels!(f64_portable, Plain64, 8 [1 2 3 4 5 6 7 8], 4,);
+kernels!(f64_avx2, F64x4, (#[target_feature(enable = "avx2,fma")]), 6 [1 2 3 4 5 6], wide4 3 [1 2 3] 4);
+kernels!(f32_portable, Plain32, (), 8 [1 2 3 4 5 6 7 8], wide4 2 [1 2] 4);
+kernels!(f64_portable, Plain64, (), 8 [1 2 3 4 5 6 7 8], wide4 2 [1 2] 4);
 
 /// The `f32` kernel for `p` items on the broadcast side and `q` on the vector side; `q_lies` says whether it is read in
 /// place.

@@ -4,11 +4,13 @@
 //! changes a bit: the sum over k is cut every [`K_BLOCK`] steps; each piece is one chain of fused multiply-adds in k
 //! order that starts from zero; the pieces are added in order.
 
+mod block;
 mod dot;
 mod element;
 mod engine;
 mod integer;
 mod kernel;
+mod lines;
 mod operand;
 mod output;
 mod simd;
@@ -180,6 +182,9 @@ pub fn matrix<S: Element>(data: &[S], outer: usize, k: usize) -> impl Operand<S>
 /// If a slice is too short for its matrices, if rows of C overlap, or if the bias has not `n` elements.
 pub fn gemm<S: Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S], epilogue: Epilogue<'_, S>) {
     shape.check(a.len(), b.len());
+    if engine::small(shape, a, b, c, epilogue) {
+        return;
+    }
     let shape = shape.folded();
     let a = Matrices { data: a, outer: shape.a.row, k: shape.a.col, batch: shape.a.batch };
     let b = Matrices { data: b, outer: shape.b.col, k: shape.b.row, batch: shape.b.batch };

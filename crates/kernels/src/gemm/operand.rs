@@ -116,18 +116,26 @@ impl<S: Element> Operand<S> for Matrices<'_, S> {
 pub fn strided_panel<S: Element>(from: View<'_, S>, rows: usize, k: usize, width: usize, out: &mut [S::Acc]) {
     let out = &mut out[..k * width];
     match (from.outer, from.k, width) {
-        (1, _, 32) => copy_lines::<S, 32>(from, rows, out),
-        (1, _, 16) => copy_lines::<S, 16>(from, rows, out),
+        (1, _, 32) => copy_lines::<S, 32>(from, rows, width, out),
+        (1, _, 9..=16) => copy_lines::<S, 16>(from, rows, width, out),
+        (1, _, 5..=8) => copy_lines::<S, 8>(from, rows, width, out),
+        (1, _, 1..=4) => copy_lines::<S, 4>(from, rows, width, out),
         (outer, 1, _) if S::DIRECT => transpose(bytemuck::cast_slice(from.data), outer, rows, k, width, out),
         _ => copy_items(from, rows, k, width, out),
     }
 }
 
-/// Copies a panel whose items lie together at each k.
-fn copy_lines<S: Element, const WIDTH: usize>(from: View<'_, S>, rows: usize, out: &mut [S::Acc]) {
-    for (q, to) in out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
-        let items = &from.data[q * from.k..];
-        if let Some(items) = items.first_chunk::<WIDTH>() {
+/// Copies a panel whose items lie together at each k, `WIDE >= width` of them at a time: what is too much is overwritten by
+/// the next line.
+fn copy_lines<S: Element, const WIDE: usize>(
+    from: View<'_, S>,
+    rows: usize,
+    width: usize,
+    out: &mut [S::Acc],
+) {
+    for q in 0..out.len() / width {
+        let (items, to) = (&from.data[q * from.k..], &mut out[q * width..]);
+        if let (Some(items), Some(to)) = (items.first_chunk::<WIDE>(), to.first_chunk_mut::<WIDE>()) {
             *to = items.map(S::widen);
         } else {
             for (to, x) in to[..rows].iter_mut().zip(items) {

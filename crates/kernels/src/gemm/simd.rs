@@ -17,8 +17,12 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: Self::Elem) -> Self;
     /// Reads `LEN` elements.
     unsafe fn load(p: *const Self::Elem) -> Self;
+    /// Reads the first `count` elements, fewer than `LEN`, and touches no other; the other lanes are zero.
+    unsafe fn load_first(p: *const Self::Elem, count: usize) -> Self;
     /// Writes `LEN` elements.
     unsafe fn store(self, p: *mut Self::Elem);
+    /// Writes the first `count` elements, fewer than `LEN`, and touches no other.
+    unsafe fn store_first(self, p: *mut Self::Elem, count: usize);
     /// `self * x + y`, rounded once.
     unsafe fn fma(self, x: Self, y: Self) -> Self;
     /// `self + x`.
@@ -28,10 +32,11 @@ pub(super) trait Vector: Copy {
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
     ($name:ident, $elem:ty, $len:literal, $reg:ident, $feature:literal,
-     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident,
+     $mask:ident, $load_first:ident, $store_first:ident) => {
         #[doc = concat!(stringify!($len), " lanes of ", stringify!($elem), "; needs ", $feature, ".")]
         #[derive(Clone, Copy)]
-        pub(super) struct $name(std::arch::x86_64::$reg);
+        pub(super) struct $name(pub(super) std::arch::x86_64::$reg);
 
         impl Vector for $name {
             type Elem = $elem;
@@ -53,9 +58,19 @@ macro_rules! vector {
                 unsafe { $name(std::arch::x86_64::$load(p)) }
             }
             #[inline(always)]
+            unsafe fn load_first(p: *const $elem, count: usize) -> Self {
+                // SAFETY: the feature is there, and lanes that the mask leaves out are not read.
+                unsafe { $name($load_first(p, count)) }
+            }
+            #[inline(always)]
             unsafe fn store(self, p: *mut $elem) {
                 // SAFETY: the feature is there and `p` is valid for `LEN` elements, says the caller.
                 unsafe { std::arch::x86_64::$store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $elem, count: usize) {
+                // SAFETY: the feature is there, and lanes that the mask leaves out are not written.
+                unsafe { std::arch::x86_64::$store_first(p, $mask(count), self.0) }
             }
             #[inline(always)]
             unsafe fn fma(self, x: Self, y: Self) -> Self {
@@ -83,7 +98,10 @@ vector!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
-    _mm512_add_ps
+    _mm512_add_ps,
+    first_of_16,
+    first_f32x16,
+    _mm512_mask_storeu_ps
 );
 #[cfg(target_arch = "x86_64")]
 vector!(
@@ -97,7 +115,10 @@ vector!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
-    _mm512_add_pd
+    _mm512_add_pd,
+    first_lanes_of_8,
+    first_f64x8,
+    _mm512_mask_storeu_pd
 );
 #[cfg(target_arch = "x86_64")]
 vector!(
@@ -111,7 +132,10 @@ vector!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
-    _mm256_add_ps
+    _mm256_add_ps,
+    first_of_8,
+    first_f32x8,
+    _mm256_maskstore_ps
 );
 #[cfg(target_arch = "x86_64")]
 vector!(
@@ -125,14 +149,77 @@ vector!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
-    _mm256_add_pd
+    _mm256_add_pd,
+    first_of_4,
+    first_f64x4,
+    _mm256_maskstore_pd
 );
+
+/// The masks of the first lanes of a vector, and loads under them.
+#[cfg(target_arch = "x86_64")]
+mod first {
+    use std::arch::x86_64::*;
+
+    /// Sixteen lanes, of AVX-512.
+    #[inline(always)]
+    pub(super) fn first_of_16(count: usize) -> __mmask16 {
+        ((1u32 << count) - 1) as __mmask16
+    }
+
+    /// Eight lanes, of AVX-512.
+    #[inline(always)]
+    pub(super) fn first_lanes_of_8(count: usize) -> __mmask8 {
+        ((1u32 << count) - 1) as __mmask8
+    }
+
+    /// Eight lanes, of AVX2.
+    ///
+    /// # Safety
+    /// AVX2 is available.
+    #[inline(always)]
+    pub(super) unsafe fn first_of_8(count: usize) -> __m256i {
+        const LANES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let from = &LANES[8 - count..][..8];
+        // SAFETY: eight lanes of the table; the feature is the caller's word.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    }
+
+    /// Four lanes of 64 bits, of AVX2.
+    ///
+    /// # Safety
+    /// AVX2 is available.
+    #[inline(always)]
+    pub(super) unsafe fn first_of_4(count: usize) -> __m256i {
+        // SAFETY: passed on.
+        unsafe { first_of_8(2 * count) }
+    }
+
+    macro_rules! load {
+        ($name:ident, $elem:ty, $reg:ident, |$p:ident, $count:ident| $load:expr) => {
+            /// Reads the first lanes.
+            ///
+            /// # Safety
+            /// The feature is available and so many elements may be read.
+            #[inline(always)]
+            pub(super) unsafe fn $name($p: *const $elem, $count: usize) -> $reg {
+                // SAFETY: the caller's word; lanes that the mask leaves out are not read.
+                unsafe { $load }
+            }
+        };
+    }
+    load!(first_f32x16, f32, __m512, |p, count| _mm512_maskz_loadu_ps(first_of_16(count), p));
+    load!(first_f64x8, f64, __m512d, |p, count| _mm512_maskz_loadu_pd(first_lanes_of_8(count), p));
+    load!(first_f32x8, f32, __m256, |p, count| _mm256_maskload_ps(p, first_of_8(count)));
+    load!(first_f64x4, f64, __m256d, |p, count| _mm256_maskload_pd(p, first_of_4(count)));
+}
+#[cfg(target_arch = "x86_64")]
+use first::*;
 
 macro_rules! portable {
     ($name:ident, $elem:ty, $len:literal) => {
         #[doc = concat!(stringify!($len), " lanes of ", stringify!($elem), " in plain Rust.")]
         #[derive(Clone, Copy)]
-        pub(super) struct $name([$elem; $len]);
+        pub(super) struct $name(pub(super) [$elem; $len]);
 
         impl Vector for $name {
             type Elem = $elem;
@@ -152,9 +239,21 @@ macro_rules! portable {
                 $name(unsafe { p.cast::<[$elem; $len]>().read_unaligned() })
             }
             #[inline(always)]
+            unsafe fn load_first(p: *const $elem, count: usize) -> Self {
+                // SAFETY: the first `count` elements may be read, says the caller.
+                $name(std::array::from_fn(|i| if i < count { unsafe { *p.add(i) } } else { 0.0 }))
+            }
+            #[inline(always)]
             unsafe fn store(self, p: *mut $elem) {
                 // SAFETY: `p` is valid for `LEN` elements, says the caller.
                 unsafe { p.cast::<[$elem; $len]>().write_unaligned(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $elem, count: usize) {
+                for (i, x) in self.0.into_iter().enumerate().take(count) {
+                    // SAFETY: the first `count` elements may be written, says the caller.
+                    unsafe { *p.add(i) = x };
+                }
             }
             #[inline(always)]
             unsafe fn fma(mut self, x: Self, y: Self) -> Self {

@@ -134,6 +134,34 @@ fn long_sums_are_cut_at_the_same_places_everywhere() {
     }
 }
 
+/// Operands that are read in place, packed, or turned on the way, and tiles of every width.
+#[test]
+fn neither_packing_nor_reading_in_place_changes_a_bit() {
+    let mut numbers = Numbers(7);
+    for (m, k, n) in [
+        (1, 100, 70),
+        (2, 90, 300),
+        (3, 33, 1100),
+        (5, 30, 200),
+        (6, 530, 150),
+        (13, 20, 140),
+        (49, 65, 70),
+        (50, 64, 1030),
+        (130, 70, 33),
+        (130, 1024, 4),
+        (61, 600, 3),
+        (90, 50, 2),
+        (77, 515, 1),
+        (20, 10, 90),
+    ] {
+        let plain = GemmShape::new(m, k, n);
+        for shape in [plain, plain.transpose_a(), plain.transpose_b(), plain.transpose_a().transpose_b()] {
+            check::<f32, f32>(&GemmShape { accumulate: m % 2 == 0, ..shape }, &mut numbers);
+        }
+        check::<f64, f64>(&plain.transpose_b().batched(2), &mut numbers);
+    }
+}
+
 #[test]
 fn work_shared_out_among_threads_keeps_its_bits() {
     let mut numbers = Numbers(3);

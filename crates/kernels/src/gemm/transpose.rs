@@ -26,14 +26,22 @@ pub(super) fn transpose<T: Real>(
     }
     assert!(rows <= width && k * width <= out.len() && (rows - 1) * stride + k <= from.len());
     let (side, square) = T::square();
-    let (whole_rows, whole_k) = (rows / side * side, k / side * side);
-    // Some squares along k at a time: both what is read and what is written stays in L1.
+    if rows < side || k < side {
+        for r in 0..rows {
+            for q in 0..k {
+                out[q * width + r] = from[r * stride + q];
+            }
+        }
+        return;
+    }
+    // Some squares along k at a time: both what is read and what is written stays in L1. The last square of either
+    // direction overlaps the one before.
     const RUN: usize = 64;
-    for k0 in (0..whole_k).step_by(RUN) {
-        for r in (0..whole_rows).step_by(side) {
-            for q in (k0..whole_k.min(k0 + RUN)).step_by(side) {
-                // SAFETY: what `level` answers is available; rows r.. and items q.. of a square lie below `whole_rows` and
-                // `whole_k`, so within what the assertion above checked.
+    for k0 in (0..k).step_by(RUN) {
+        for r in (0..rows).step_by(side).map(|r| r.min(rows - side)) {
+            for q in (k0..k.min(k0 + RUN)).step_by(side).map(|q| q.min(k - side)) {
+                // SAFETY: what `level` answers is available; rows r.. and items q.. of a square are below `rows` and `k`, so
+                // within what the assertion above checked.
                 unsafe {
                     square(
                         from.as_ptr().add(r * stride + q),
@@ -43,12 +51,6 @@ pub(super) fn transpose<T: Real>(
                     );
                 }
             }
-        }
-    }
-    for r in 0..rows {
-        let first = if r < whole_rows { whole_k } else { 0 };
-        for q in first..k {
-            out[q * width + r] = from[r * stride + q];
         }
     }
 }

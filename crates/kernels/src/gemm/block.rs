@@ -1,0 +1,234 @@
+//! One block of a product: operands are packed or read in place, and the micro-kernel goes over the tiles.
+//!
+//! Reading in place saves the copy; packing pays where an element is read often and its neighbours lie far apart. None of
+//! it changes a bit.
+
+use super::K_BLOCK;
+use super::element::Element;
+use super::kernel::{Kernel, Tile};
+use super::operand::Operand;
+use crate::scratch::Scratch;
+use std::ops::Range;
+
+/// Most rows of the broadcast side in use at a time: with `K_BLOCK`, a quarter of a 1 MiB L2 for `f32`.
+const P_BLOCK: usize = 120;
+/// Packed rows lie a cache line further apart than a power of two, or they would compete for the same sets of L1.
+const ROW_PAD: usize = 16;
+/// The distance in bytes at which addresses compete for the same set of L1.
+const L1_WAY: usize = 4096;
+/// With so few rows of the broadcast side, it is not read often enough to be worth packing.
+const FEW: usize = 48;
+/// With so few tiles along the broadcast side, the vector side is not read often enough to be worth packing.
+const FEW_TILES: usize = 4;
+/// Rows of the vector side that lie no further apart than so many bytes are read in place: a page holds several.
+const NEAR: usize = 1024;
+/// Rows of either side that are so few are read in place however far apart they lie: they stay in L1 and in its pages.
+const SHORT: usize = 64;
+
+/// Distances in the result along the broadcast and the vector side.
+#[derive(Clone, Copy)]
+pub(super) struct Strided {
+    pub(super) p: usize,
+    pub(super) q: usize,
+}
+
+/// Where sums go.
+pub(super) struct Target<T> {
+    pub(super) c: *mut T,
+    pub(super) add: bool,
+}
+
+/// Items of an operand that tiles can read: item (i, k) of group g at `start + g * group + i * outer + k * k`.
+#[derive(Clone, Copy)]
+struct Readable<T> {
+    start: *const T,
+    group: usize,
+    outer: usize,
+    k: usize,
+}
+
+/// The operand in place for `outer` and `k`, if it is a plain matrix of the computing type of which `pays` says that
+/// packing it does not pay, from its distances. Its groups have `group` items.
+fn in_place<S: Element, O: Operand<S>>(
+    operand: &O,
+    batch: usize,
+    outer: &Range<usize>,
+    k: &Range<usize>,
+    group: usize,
+    pays: impl Fn(usize, usize) -> bool,
+) -> Option<Readable<S::Acc>> {
+    let view = operand.view(batch).filter(|view| S::DIRECT && pays(view.outer, view.k))?;
+    let first = outer.start * view.outer + k.start * view.k;
+    let last = (outer.end - 1) * view.outer + (k.end - 1) * view.k;
+    assert!(first <= last && last < view.data.len(), "operand of a product is too short");
+    let start = view.data[first..].as_ptr().cast();
+    Some(Readable { start, group: group * view.outer, outer: view.outer, k: view.k })
+}
+
+/// Writes the sums over `k` of the items of P times the items of Q.
+///
+/// # Safety
+/// `to.c` with the strides `c` starts a result of `p.1.len()` by `q.1.len()` elements that only this call uses.
+pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
+    kernel: Kernel<S::Acc>,
+    batch: usize,
+    (p, p_items): (&P, Range<usize>),
+    (q, q_items): (&Q, Range<usize>),
+    k: Range<usize>,
+    c: Strided,
+    to: Target<S::Acc>,
+) {
+    let size = size_of::<S::Acc>();
+    let (p_len, q_len) = (p_items.len(), q_items.len());
+    let (p_tiles, q_tiles) = (p_len.div_ceil(kernel.mr), q_len.div_ceil(kernel.nr));
+    let (mut p_scratch, mut q_scratch) = (None, None);
+    let p_block = p_len.div_ceil(p_len.div_ceil(P_BLOCK));
+    for k0 in k.clone().step_by(K_BLOCK) {
+        let k_now = k0..k.end.min(k0 + K_BLOCK);
+        let kc = k_now.len();
+        let add = to.add || k0 > k.start;
+        let q_place = in_place(q, batch, &q_items, &k_now, kernel.nr, |outer, k| {
+            outer == 1 && (p_tiles <= FEW_TILES || k * size <= NEAR || kc <= SHORT)
+        });
+        let q_read = q_place.unwrap_or_else(|| {
+            pack_vectors(q, batch, &q_items, &k_now, kernel.nr, q_scratch.get_or_insert_with(Scratch::take))
+        });
+        for i0 in (0..p_len).step_by(p_block) {
+            let p_now = p_items.start + i0..p_items.end.min(p_items.start + i0 + p_block);
+            // Tiles of equal height rather than a low one at the end.
+            let height = p_now.len().div_ceil(p_now.len().div_ceil(kernel.mr));
+            let p_place = in_place(p, batch, &p_now, &k_now, height, |outer, k| {
+                let once = p_len <= FEW || q_tiles == 1;
+                once || k == 1 && !(outer * size).is_multiple_of(L1_WAY)
+                    || outer == 1 && (kc <= SHORT || q_tiles <= 2)
+            });
+            let p_read = p_place.unwrap_or_else(|| {
+                let scratch = p_scratch.get_or_insert_with(Scratch::take);
+                pack_broadcast(p, batch, &p_now, &k_now, height, scratch)
+            });
+            let tiles = Tiles { kernel, height, p: p_read, q: q_read, k: kc, c, add };
+            // SAFETY: `in_place` checked the operands in place, and packed panels are whole; the rows are within the
+            // caller's result; the kernel's instruction set was chosen as available.
+            unsafe { tiles.run(p_now.len(), q_len, to.c.add(i0 * c.p)) };
+        }
+    }
+}
+
+/// The tiles of a block whose operands are ready.
+struct Tiles<T> {
+    kernel: Kernel<T>,
+    /// Rows of a tile.
+    height: usize,
+    p: Readable<T>,
+    q: Readable<T>,
+    k: usize,
+    c: Strided,
+    add: bool,
+}
+
+impl<T> Tiles<T> {
+    /// All tiles of `p_len` by `q_len` items.
+    ///
+    /// # Safety
+    /// The operands have so many items, and so has the result at `to`, which only this call uses.
+    unsafe fn run(&self, p_len: usize, q_len: usize, to: *mut T) {
+        let Kernel { nr, .. } = self.kernel;
+        let (down, whole) = (p_len.div_ceil(self.height), q_len / nr);
+        let tile = |i: usize, j: usize| {
+            let (row, col) = (i * self.height, j * nr);
+            // SAFETY: the tile is within the operands and the result, says the caller.
+            unsafe {
+                (self.kernel.run)(&self.tile(
+                    i,
+                    self.height.min(p_len - row),
+                    j,
+                    0,
+                    nr,
+                    self.at(to, row, col),
+                ))
+            }
+        };
+        if self.k <= SHORT {
+            // Little is computed for each element of the result: it is written along its rows.
+            (0..down).for_each(|i| (0..whole).for_each(|j| tile(i, j)));
+        } else {
+            (0..whole).for_each(|j| (0..down).for_each(|i| tile(i, j)));
+        }
+        let mut done = 0;
+        while whole * nr + done < q_len {
+            let cols = self.kernel.rest_nr.min(q_len - whole * nr - done);
+            for i in 0..down {
+                let (row, col) = (i * self.height, whole * nr + done);
+                let rows = self.height.min(p_len - row);
+                // SAFETY: as above.
+                unsafe {
+                    (self.kernel.rest)(&self.tile(i, rows, whole, done, cols, self.at(to, row, col)));
+                }
+            }
+            done += cols;
+        }
+    }
+
+    fn at(&self, to: *mut T, row: usize, col: usize) -> *mut T {
+        to.wrapping_add(row * self.c.p + col * self.c.q)
+    }
+
+    /// Tile `i` along P, and of Q `cols` items of panel `j` from `from` on.
+    fn tile(&self, i: usize, rows: usize, j: usize, from: usize, cols: usize, c: *mut T) -> Tile<T> {
+        Tile {
+            rows,
+            cols,
+            k: self.k,
+            p: self.p.start.wrapping_add(i * self.p.group),
+            p_outer: self.p.outer,
+            p_k: self.p.k,
+            q: self.q.start.wrapping_add(j * self.q.group + from),
+            q_k: self.q.k,
+            c,
+            c_p: self.c.p,
+            c_q: self.c.q,
+            add: self.add,
+        }
+    }
+}
+
+/// Packs items of the vector side as panels of `nr`.
+fn pack_vectors<S: Element, Q: Operand<S>>(
+    q: &Q,
+    batch: usize,
+    items: &Range<usize>,
+    k: &Range<usize>,
+    nr: usize,
+    scratch: &mut Scratch,
+) -> Readable<S::Acc> {
+    let group = nr * k.len();
+    let panels = scratch.slice::<S::Acc>(items.len().div_ceil(nr) * group);
+    for (first, panel) in items.clone().step_by(nr).zip(panels.chunks_exact_mut(group)) {
+        q.copy_panel(batch, first..items.end.min(first + nr), k.clone(), nr, panel);
+    }
+    Readable { start: panels.as_ptr(), group, outer: 1, k: nr }
+}
+
+/// Packs items of the broadcast side: as rows if they lie along k, or as panels of `height`.
+fn pack_broadcast<S: Element, P: Operand<S>>(
+    p: &P,
+    batch: usize,
+    items: &Range<usize>,
+    k: &Range<usize>,
+    height: usize,
+    scratch: &mut Scratch,
+) -> Readable<S::Acc> {
+    if p.runs_along_k() {
+        let row = k.len() + ROW_PAD;
+        let rows = scratch.slice::<S::Acc>(items.len() * row);
+        p.copy_rows(batch, items.clone(), k.clone(), row, rows);
+        Readable { start: rows.as_ptr(), group: height * row, outer: row, k: 1 }
+    } else {
+        let group = height * k.len();
+        let panels = scratch.slice::<S::Acc>(items.len().div_ceil(height) * group);
+        for (first, panel) in items.clone().step_by(height).zip(panels.chunks_exact_mut(group)) {
+            p.copy_panel(batch, first..items.end.min(first + height), k.clone(), height, panel);
+        }
+        Readable { start: panels.as_ptr(), group, outer: 1, k: height }
+    }
+}
