@@ -64,8 +64,9 @@ impl Framework {
         command.arg("--data").arg(&options.folder);
         command.arg("--threads").arg(options.threads.to_string());
         command.arg("--least").arg(options.least.to_string());
-        let threads = ["RAYON", "OMP", "MKL", "OPENBLAS", "MATMUL"].map(|who| format!("{who}_NUM_THREADS"));
-        command.envs(threads.iter().map(|name| (name, options.threads.to_string())));
+        let threads = ["TENFOLD_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+        let threads = threads.into_iter().chain(["OPENBLAS_NUM_THREADS", "MATMUL_NUM_THREADS"]);
+        command.envs(threads.map(|name| (name, options.threads.to_string())));
         command.envs([("TF_CPP_MIN_LOG_LEVEL", "3"), ("CUDA_VISIBLE_DEVICES", ""), ("JAX_PLATFORMS", "cpu")]);
         let log = self.log(workload, options);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(log)?);
