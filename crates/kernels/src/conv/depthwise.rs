@@ -78,15 +78,21 @@ pub fn depthwise_conv<S: Element>(shape: &DepthwiseShape, x: &[S], filter: &[S],
         let (image, d, h) = (row / high.count / deep.count, row / high.count % deep.count, row % high.count);
         let mut scratch = Scratch::take();
         let terms = scratch.slice::<Term>(shape.taps());
+        let mut found = 0;
         for (w, y) in y.chunks_exact_mut(outputs).enumerate() {
-            let mut found = 0;
-            for (td, th) in pairs(deep.taps_inside(d), high.taps_inside(h)) {
-                let line = (image * deep.extent + deep.place(d, td) as usize) * high.extent;
-                let line = (line + high.place(h, th) as usize) * wide.extent;
-                for tw in wide.taps_inside(w) {
-                    let tap = (td * high.taps + th) * wide.taps + tw;
-                    terms[found] = [(line + wide.place(w, tw) as usize) * channels, tap * outputs];
-                    found += 1;
+            if w > 0 && wide.taps_inside(w) == (0..wide.taps) && wide.taps_inside(w - 1) == (0..wide.taps) {
+                // The same taps as the window before, one step on.
+                terms[..found].iter_mut().for_each(|[at, _]| *at += wide.stride * channels);
+            } else {
+                found = 0;
+                for (td, th) in pairs(deep.taps_inside(d), high.taps_inside(h)) {
+                    let line = (image * deep.extent + deep.place(d, td) as usize) * high.extent;
+                    let line = (line + high.place(h, th) as usize) * wide.extent;
+                    for tw in wide.taps_inside(w) {
+                        let tap = (td * high.taps + th) * wide.taps + tw;
+                        terms[found] = [(line + wide.place(w, tw) as usize) * channels, tap * outputs];
+                        found += 1;
+                    }
                 }
             }
             if multiplier == 1 {
@@ -113,16 +119,25 @@ pub fn depthwise_conv_input_grad<S: Element>(shape: &DepthwiseShape, filter: &[S
             (row / high.extent / deep.extent, row / high.extent % deep.extent, row % high.extent);
         let mut scratch = Scratch::take();
         let terms = scratch.slice::<Term>(shape.taps());
+        let mut found = 0;
+        // Whether all taps reach a position.
+        let whole = |w: usize| (0..wide.taps).all(|tap| wide.window_at(w, tap).is_some());
+        let mut last_whole = false;
         for (w, dx) in dx.chunks_exact_mut(channels).enumerate() {
-            let mut found = 0;
-            for (td, th) in pairs(0..deep.taps, 0..high.taps) {
-                let (Some(d), Some(h)) = (deep.window_at(d, td), high.window_at(h, th)) else { continue };
-                let line = ((image * deep.count + d) * high.count + h) * wide.count;
-                for tw in 0..wide.taps {
-                    let Some(w) = wide.window_at(w, tw) else { continue };
-                    let tap = (td * high.taps + th) * wide.taps + tw;
-                    terms[found] = [(line + w) * outputs, tap * outputs];
-                    found += 1;
+            let now_whole = wide.stride == 1 && whole(w);
+            if std::mem::replace(&mut last_whole, now_whole) && now_whole {
+                terms[..found].iter_mut().for_each(|[at, _]| *at += outputs);
+            } else {
+                found = 0;
+                for (td, th) in pairs(0..deep.taps, 0..high.taps) {
+                    let (Some(d), Some(h)) = (deep.window_at(d, td), high.window_at(h, th)) else { continue };
+                    let line = ((image * deep.count + d) * high.count + h) * wide.count;
+                    for tw in 0..wide.taps {
+                        let Some(w) = wide.window_at(w, tw) else { continue };
+                        let tap = (td * high.taps + th) * wide.taps + tw;
+                        terms[found] = [(line + w) * outputs, tap * outputs];
+                        found += 1;
+                    }
                 }
             }
             if multiplier == 1 {

@@ -1,6 +1,6 @@
 //! Average pooling: the sum over the elements of a window that are inside, divided by their number.
 
-use super::{PoolShape, places};
+use super::{LANES, Line, PoolShape, places};
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
 use crate::parallel;
@@ -57,7 +57,29 @@ clones! {
     /// The averages of one line of windows; `sums` has room for one window.
     fn average_line[S: Element](axes: &[Axis; 3], d: usize, h: usize, x: &[S], sums: &mut [S::Acc], y: &mut [S]) {
         let channels = sums.len();
+        let line = Line::new(axes, channels, d, h);
         for (w, y) in y.chunks_exact_mut(channels).enumerate() {
+            if let Some((first, offsets)) = line.whole(&axes[2], w) {
+                let count = S::Acc::from_count(offsets.len());
+                let (groups, rest) = y.as_chunks_mut::<LANES>();
+                for (group, y) in groups.iter_mut().enumerate() {
+                    let mut sums = [S::Acc::ZERO; LANES];
+                    for offset in offsets {
+                        let x = &x[first + offset + group * LANES..][..LANES];
+                        for l in 0..LANES {
+                            sums[l] += x[l].widen();
+                        }
+                    }
+for l in 0..LANES {
+                        y[l] = S::round(sums[l] / count);
+                    }
+                }
+                for (c, y) in (channels - rest.len()..).zip(rest) {
+                    let taps = offsets.iter().map(|offset| x[first + offset + c].widen());
+                    *y = S::round(taps.fold(S::Acc::ZERO, S::Acc::plus) / count);
+                }
+                continue;
+            }
             sums.fill(S::Acc::ZERO);
             let mut count = 0;
             for place in places(axes, channels, d, h, w) {

@@ -4,7 +4,7 @@
 //! never lost, and the first one wins. A window that lies in the padding altogether gives the lowest finite number, has
 //! -1 as its place, and receives and gives no gradient.
 
-use super::{PoolShape, places};
+use super::{LANES, Line, PoolShape, places};
 use crate::clones::clones;
 use crate::gemm::{Element, Real};
 use crate::parallel;
@@ -12,6 +12,9 @@ use crate::scratch::Scratch;
 use crate::window::Axis;
 use bytemuck::Pod;
 use half::{bf16, f16};
+
+/// So many images, or more, are shared among threads as they are.
+const IMAGES: usize = 4;
 
 /// A type that has a maximum.
 pub trait Ordered: Pod + Send + Sync {
@@ -39,7 +42,8 @@ macro_rules! ordered {
 
             #[inline(always)]
             fn beats(self, best: $type) -> bool {
-                self > best || (self.is_nan() && !best.is_nan())
+                // No short circuits: they would be branches.
+                (self > best) | (self.is_nan() & !best.is_nan())
             }
         }
     )*};
@@ -106,6 +110,24 @@ fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argm
 /// # Panics
 /// If a slice has another length than `shape` says.
 pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T], dx: &mut [T]) {
+    shape.check(dx.len(), dy.len());
+    let axes = shape.window.axes();
+    let apart = axes.iter().all(|axis| axis.taps > 0 && axis.stride > (axis.taps - 1) * axis.dilation);
+    if apart && shape.batch >= IMAGES {
+        // Every element is in one window at most, so it gets one element of `dy` or none.
+        shape.check(x.len(), dy.len());
+        let (image_len, [deep, high, wide]) = (shape.image_len(), axes);
+        let across = wide.count * shape.channels;
+        parallel::rows(dx, image_len, shape.work(4), &|image, dx| {
+            dx.fill(T::round(T::Acc::ZERO));
+            for line in 0..deep.count * high.count {
+                let (d, h) = (line / high.count, line % high.count);
+                let dy = &dy[(image * deep.count * high.count + line) * across..][..across];
+                grad_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], dy, dx);
+            }
+        });
+        return;
+    }
     let mut scratch = Scratch::take();
     let argmax = scratch.slice::<i64>(dy.len());
     find_argmax(shape, false, x, argmax);
@@ -189,7 +211,29 @@ pub fn max_pool_grad_grad_with_argmax<T: Element>(
 clones! {
     /// The maxima of one line of windows.
     fn max_line[T: Ordered](axes: &[Axis; 3], channels: usize, d: usize, h: usize, x: &[T], y: &mut [T]) {
+        let line = Line::new(axes, channels, d, h);
         for (w, y) in y.chunks_exact_mut(channels).enumerate() {
+            if let Some((first, offsets)) = line.whole(&axes[2], w) {
+                let (groups, rest) = y.as_chunks_mut::<LANES>();
+                for (group, y) in groups.iter_mut().enumerate() {
+                    let x = &x[first + group * LANES..];
+                    let mut best = [T::LOWEST; LANES];
+                    best.copy_from_slice(&x[..LANES]);
+                    for &offset in &offsets[1..] {
+                        let x = &x[offset..][..LANES];
+                        for l in 0..LANES {
+                            best[l] = if x[l].beats(best[l]) { x[l] } else { best[l] };
+                        }
+                    }
+                    *y = best;
+                }
+                for (c, y) in (channels - rest.len()..).zip(rest) {
+                    let taps = offsets.iter().map(|offset| x[first + offset + c]);
+                    let better = |best: T, x: T| if x.beats(best) { x } else { best };
+                    *y = taps.reduce(better).unwrap_or(T::LOWEST);
+                }
+                continue;
+            }
             let mut places = places(axes, channels, d, h, w);
             match places.next() {
                 Some(place) => y.copy_from_slice(&x[place..][..channels]),
@@ -198,6 +242,56 @@ clones! {
             for place in places {
                 for (best, &x) in y.iter_mut().zip(&x[place..][..channels]) {
                     *best = if x.beats(*best) { x } else { *best };
+                }
+            }
+        }
+    }
+}
+
+clones! {
+    /// Writes one line of `dy` to the places of the maxima of its windows in one image of `dx`, which none of the windows
+    /// shares with another.
+    fn grad_line[T: Ordered + Element](
+        axes: &[Axis; 3],
+        channels: usize,
+        d: usize,
+        h: usize,
+        x: &[T],
+        dy: &[T],
+        dx: &mut [T],
+    ) {
+        let line = Line::new(axes, channels, d, h);
+        // As sums that begin with zero have it: -0 becomes 0.
+        let zero = T::round(T::Acc::ZERO);
+        for (w, dy) in dy.chunks_exact(channels).enumerate() {
+            let mut done = 0;
+            if let Some((first, offsets)) = line.whole(&axes[2], w) {
+                for (group, dy) in dy.as_chunks::<LANES>().0.iter().enumerate() {
+                    let at = first + group * LANES;
+                    let (mut best, mut taps) = ([T::LOWEST; LANES], [0u32; LANES]);
+                    best.copy_from_slice(&x[at..][..LANES]);
+                    for (tap, offset) in (1..).zip(&offsets[1..]) {
+                        let x = &x[at + offset..][..LANES];
+                        for l in 0..LANES {
+                            let better = x[l].beats(best[l]);
+                            best[l] = if better { x[l] } else { best[l] };
+                            taps[l] = if better { tap } else { taps[l] };
+                        }
+                    }
+                    for (tap, offset) in (0..).zip(offsets) {
+                        let dx = &mut dx[at + offset..][..LANES];
+                        for l in 0..LANES {
+                            dx[l] = if taps[l] == tap { zero.plus(dy[l]) } else { zero };
+                        }
+                    }
+                    done += LANES;
+                }
+            }
+            for (c, &dy) in dy.iter().enumerate().skip(done) {
+                let better = |best: usize, at: usize| if x[at].beats(x[best]) { at } else { best };
+                let taps = places(axes, channels, d, h, w).map(|place| place + c);
+                if let Some(at) = taps.reduce(better) {
+                    dx[at] = zero.plus(dy);
                 }
             }
         }
@@ -215,7 +309,34 @@ clones! {
         argmax: &mut [i64],
     ) {
         let channels = best.len();
+        let line = Line::new(axes, channels, d, h);
         for (w, argmax) in argmax.chunks_exact_mut(channels).enumerate() {
+            if let Some((first, offsets)) = line.whole(&axes[2], w) {
+                for (group, argmax) in argmax.chunks_mut(LANES).enumerate() {
+                    let c = group * LANES;
+                    let (mut best, mut taps) = ([T::LOWEST; LANES], [0u32; LANES]);
+                    let lanes = argmax.len();
+                    best[..lanes].copy_from_slice(&x[first + c..][..lanes]);
+                    for (tap, offset) in (1..).zip(&offsets[1..]) {
+                        let from = &x[first + offset + c..];
+                        let mut x = [T::LOWEST; LANES];
+                        if lanes == LANES {
+                            x.copy_from_slice(&from[..LANES]);
+                        } else {
+                            x[..lanes].copy_from_slice(&from[..lanes]);
+                        }
+                        for l in 0..LANES {
+                            let better = x[l].beats(best[l]);
+                            best[l] = if better { x[l] } else { best[l] };
+                            taps[l] = if better { tap } else { taps[l] };
+                        }
+                    }
+                    for (l, argmax) in argmax.iter_mut().enumerate() {
+                        *argmax = (first + offsets[taps[l] as usize] + c + l) as i64;
+                    }
+                }
+                continue;
+            }
             let mut places = places(axes, channels, d, h, w);
             match places.next() {
                 Some(place) => {

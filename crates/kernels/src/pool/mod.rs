@@ -71,6 +71,54 @@ impl PoolShape {
     }
 }
 
+/// Channels that are computed side by side.
+const LANES: usize = 16;
+
+/// The windows of one line, of which most have all their taps inside: then only the place of the first tap differs.
+struct Line {
+    /// The places of the taps after that of the first, and how many there are; none if a window of this line cannot be whole,
+    /// or has too many taps to list.
+    offsets: [usize; Line::MOST_TAPS],
+    taps: usize,
+    /// The place of the first tap of window 0, if it were inside.
+    first: isize,
+    /// From one window to the next.
+    step: usize,
+}
+
+impl Line {
+    const MOST_TAPS: usize = 16;
+
+    #[inline(always)]
+    fn new(axes: &[Axis; 3], channels: usize, d: usize, h: usize) -> Line {
+        let [deep, high, wide] = *axes;
+        let mut this =
+            Line { offsets: [0; Line::MOST_TAPS], taps: 0, first: 0, step: wide.stride * channels };
+        let inside = deep.taps_inside(d).len() == deep.taps && high.taps_inside(h).len() == high.taps;
+        let taps = deep.taps * high.taps * wide.taps;
+        if !inside || taps > Line::MOST_TAPS || taps == 0 {
+            return this;
+        }
+        let row = deep.place(d, 0) as usize * high.extent + high.place(h, 0) as usize;
+        this.first = (row * wide.extent) as isize * channels as isize + wide.first * channels as isize;
+        for (tap, offset) in this.offsets[..taps].iter_mut().enumerate() {
+            let [td, th, tw] = [tap / wide.taps / high.taps, tap / wide.taps % high.taps, tap % wide.taps];
+            let rows = td * deep.dilation * high.extent + th * high.dilation;
+            *offset = (rows * wide.extent + tw * wide.dilation) * channels;
+        }
+        this.taps = taps;
+        this
+    }
+
+    /// The place of window `w`'s first tap and the offsets of all, if they are all inside.
+    #[inline(always)]
+    fn whole(&self, wide: &Axis, w: usize) -> Option<(usize, &[usize])> {
+        let whole = self.taps > 0 && wide.taps_inside(w).len() == wide.taps;
+        whole
+            .then(|| (self.first.wrapping_add((w * self.step) as isize) as usize, &self.offsets[..self.taps]))
+    }
+}
+
 /// The taps of one window that are inside, each as the place of its first channel within the image.
 #[inline(always)]
 fn places(axes: &[Axis; 3], channels: usize, d: usize, h: usize, w: usize) -> impl Iterator<Item = usize> {

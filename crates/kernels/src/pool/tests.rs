@@ -8,9 +8,9 @@ use half::{bf16, f16};
 
 fn random_shape(numbers: &mut Numbers) -> PoolShape {
     PoolShape {
-        batch: numbers.pick(&[0, 1, 1, 2, 3]),
+        batch: numbers.pick(&[0, 1, 1, 2, 3, 5]),
         window: random_window(numbers),
-        channels: numbers.pick(&[0, 1, 3, 17]),
+        channels: numbers.pick(&[0, 1, 3, 17, 32]),
     }
 }
 
