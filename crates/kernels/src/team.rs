@@ -19,7 +19,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -42,10 +42,10 @@ const SHARE: usize = 5_000;
 /// A caller that waited so long, and longer than three of its own chunks took, for claimed chunks, goes on alone for a
 /// while: the processors have other work.
 const LONG_WAIT: Duration = Duration::from_micros(50);
-/// For how many times as much work as it waited, at first; doubled with every long wait that follows at once.
-const ALONE: usize = 8;
-/// Nanoseconds of work that it goes on alone for at most.
-const MOST_ALONE: usize = 50_000_000;
+/// For how many times as long as it waited, at first; doubled with every long wait that follows at once.
+const ALONE: u32 = 2;
+/// For how long at most.
+const MOST_ALONE: Duration = Duration::from_millis(20);
 /// Pauses before a waiting caller looks at the clock and offers its processor: some 10 µs.
 const SPINS: usize = 300;
 
@@ -92,9 +92,10 @@ pub(crate) struct Team {
     missed: AtomicUsize,
     /// How many helpers have been started. Written by who has the team.
     started: AtomicUsize,
-    /// Nanoseconds of work to do alone after a long wait, and how many times the wait they were. Written by who has the team.
-    alone: AtomicUsize,
-    penalty: AtomicUsize,
+    /// Until when to go on alone after a long wait, in nanoseconds of the process; 0 if not. Written by who has the team.
+    alone: AtomicU64,
+    /// How many times the last long wait that was.
+    penalty: AtomicU32,
     job: UnsafeCell<Option<Job>>,
     helpers: [Helper; MOST_THREADS - 1],
 }
@@ -111,8 +112,8 @@ pub(crate) static TEAM: Team = Team {
     awake: AtomicUsize::new(0),
     missed: AtomicUsize::new(0),
     started: AtomicUsize::new(0),
-    alone: AtomicUsize::new(0),
-    penalty: AtomicUsize::new(0),
+    alone: AtomicU64::new(0),
+    penalty: AtomicU32::new(0),
     job: UnsafeCell::new(None),
     helpers: [const { Helper { parked: AtomicBool::new(false), thread: OnceLock::new() } }; MOST_THREADS - 1],
 };
@@ -176,7 +177,7 @@ impl Team {
         each: &(dyn Fn(usize) + Sync),
     ) {
         let helpers = self.worth(threads, chunks, nanoseconds);
-        if helpers == 0 || !self.take(nanoseconds) {
+        if helpers == 0 || !self.take() {
             (0..chunks).for_each(each);
             return;
         }
@@ -212,7 +213,7 @@ impl Team {
     }
 
     /// Takes the team, unless another caller has it or this one had better go on alone.
-    fn take(&self, nanoseconds: usize) -> bool {
+    fn take(&self) -> bool {
         let insists = INSIST.get() > 0;
         while self.taken.0.swap(true, Acquire) {
             if !insists {
@@ -222,9 +223,11 @@ impl Team {
         }
         let alone = self.alone.load(Relaxed);
         if alone > 0 && !insists {
-            self.alone.store(alone.saturating_sub(nanoseconds), Relaxed);
-            self.taken.0.store(false, Release);
-            return false;
+            if now() < alone {
+                self.taken.0.store(false, Release);
+                return false;
+            }
+            self.alone.store(0, Relaxed);
         }
         true
     }
@@ -279,8 +282,8 @@ impl Team {
         if waited > LONG_WAIT && waited > 3 * own {
             let penalty = self.penalty.load(Relaxed).max(ALONE / 2).saturating_mul(2);
             self.penalty.store(penalty, Relaxed);
-            let alone = (waited.as_nanos() as usize).saturating_mul(penalty);
-            self.alone.store(alone.min(MOST_ALONE), Relaxed);
+            let alone = waited.saturating_mul(penalty).min(MOST_ALONE);
+            self.alone.store(now() + alone.as_nanos() as u64, Relaxed);
         } else {
             self.penalty.store(0, Relaxed);
         }
@@ -372,6 +375,12 @@ impl Team {
             }
         }
     }
+}
+
+/// Nanoseconds since this was first asked.
+fn now() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 /// Runs one chunk and keeps its panic for the caller. After a panic the chunks that are left do nothing.
