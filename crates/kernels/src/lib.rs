@@ -19,6 +19,7 @@ pub mod scan;
 pub mod scratch;
 pub mod segment;
 pub mod sort;
+pub mod strided;
 mod team;
 pub mod threads;
 pub mod window;

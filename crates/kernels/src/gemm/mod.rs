@@ -25,6 +25,7 @@ pub use integer::gemm_integer;
 use operand::Matrices;
 pub use operand::{Operand, View, strided_panel};
 pub use output::Rows;
+pub(crate) use transpose::transpose;
 
 /// Length of a partial sum. Part of the definition of a product: changing it changes bits.
 pub const K_BLOCK: usize = 512;

@@ -13,7 +13,7 @@ pub(super) type Square<T> = unsafe fn(from: *const T, from_stride: usize, to: *m
 ///
 /// # Panics
 /// If `from` or `out` is too short or `width < rows`.
-pub(super) fn transpose<T: Real>(
+pub(crate) fn transpose<T: Real>(
     from: &[T],
     stride: usize,
     rows: usize,
@@ -24,7 +24,7 @@ pub(super) fn transpose<T: Real>(
     if rows == 0 || k == 0 {
         return;
     }
-    assert!(rows <= width && k * width <= out.len() && (rows - 1) * stride + k <= from.len());
+    assert!(rows <= width && (k - 1) * width + rows <= out.len() && (rows - 1) * stride + k <= from.len());
     let (side, square) = T::square();
     if rows < side || k < side {
         for r in 0..rows {
@@ -34,12 +34,14 @@ pub(super) fn transpose<T: Real>(
         }
         return;
     }
-    // Some squares along k at a time: both what is read and what is written stays in L1. The last square of either
-    // direction overlaps the one before.
-    const RUN: usize = 64;
-    for k0 in (0..k).step_by(RUN) {
-        for r in (0..rows).step_by(side).map(|r| r.min(rows - side)) {
-            for q in (k0..k.min(k0 + RUN)).step_by(side).map(|q| q.min(k - side)) {
+    // A cache line of each row at a time, of no more rows than there are pages at hand, so that every line is read once
+    // and few are being written. The last square of either direction overlaps the one before.
+    const LINE: usize = 16;
+    const ROWS: usize = 512;
+    let blocks = (0..rows).step_by(ROWS).flat_map(|r0| (0..k).step_by(LINE).map(move |k0| (r0, k0)));
+    for (r0, k0) in blocks {
+        for r in (r0..rows.min(r0 + ROWS)).step_by(side).map(|r| r.min(rows - side)) {
+            for q in (k0..k.min(k0 + LINE)).step_by(side).map(|q| q.min(k - side)) {
                 // SAFETY: what `level` answers is available; rows r.. and items q.. of a square are below `rows` and `k`, so
                 // within what the assertion above checked.
                 unsafe {
