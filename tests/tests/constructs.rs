@@ -6,43 +6,9 @@
     reason = "a test may panic, and both ways to assign are to work"
 )]
 
-use std::sync::{Mutex, MutexGuard};
 use tenfold as tf;
+use tenfold_tests::{alone, both, scalars};
 use tf::{Tensor, Variable};
-
-/// Running eagerly is a switch of the whole process.
-static SWITCH: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    SWITCH.lock().unwrap_or_else(|p| p.into_inner())
-}
-
-fn bits(x: &Tensor) -> Vec<u64> {
-    x.cast(tf::f64).to_vec::<f64>().unwrap().iter().map(|v| v.to_bits()).collect()
-}
-
-/// Runs `f` eagerly and twice as a graph: one answer.
-fn both(f: impl Fn() -> Vec<Tensor>) -> Vec<f64> {
-    let _guard = alone();
-    tf::run_functions_eagerly(true);
-    let eager = tf::catch(&f);
-    tf::run_functions_eagerly(false);
-    let eager = eager.unwrap();
-    for _ in 0..2 {
-        let traced = f();
-        assert_eq!(eager.len(), traced.len());
-        for (a, b) in eager.iter().zip(&traced) {
-            assert_eq!(a.meta(), b.meta());
-            assert_eq!(bits(a), bits(b), "{a} eagerly, {b} as a graph");
-        }
-    }
-    eager.iter().flat_map(|x| x.cast(tf::f64).to_vec::<f64>().unwrap()).collect()
-}
-
-/// A scalar in, a scalar out, for several values.
-fn scalars(f: impl Fn(&Tensor) -> Tensor, values: &[f32]) -> Vec<f64> {
-    values.iter().flat_map(|v| both(|| vec![f(&tf::constant(*v))])).collect()
-}
 
 #[test]
 fn if_as_statement_and_as_value() {

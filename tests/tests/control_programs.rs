@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use tenfold as tf;
+use tenfold_tests::{alone, both};
 use tf::Tensor;
 
 /// Moves centres to the means of their points until none moves.
@@ -44,17 +45,147 @@ fn greedy(logits: &Tensor, end: i32, least: f32) -> (Tensor, Tensor) {
     (word.stack(), length)
 }
 
-/// Running eagerly is a switch of the whole process.
-static SWITCH: std::sync::Mutex<()> = std::sync::Mutex::new(());
+/// Turns until a number is 1, and the largest on the way.
+#[tf::function]
+fn collatz(n: &Tensor) -> (Tensor, Tensor) {
+    let (mut n, mut turns, mut largest) = (n.clone(), tf::constant(0), n.clone());
+    while n != 1 {
+        n = if &n % 2 == 0 { &n / 2 } else { 3 * &n + 1 };
+        largest = largest.maximum(&n);
+        turns += 1;
+    }
+    (turns, largest)
+}
+
+/// The numbers of Fibonacci up to a limit.
+#[tf::function]
+fn fibonacci(limit: &Tensor) -> Tensor {
+    let (mut a, mut b) = (tf::constant(1), tf::constant(1));
+    let mut numbers = vec![];
+    while &a <= limit {
+        numbers.push(a.clone());
+        (a, b) = (b.clone(), a + b);
+    }
+    tf::stack(&numbers, 0)
+}
+
+/// The largest eigenvalue of a symmetric matrix, until the vector stands still.
+#[tf::function(a: [n, n])]
+fn power_iteration(a: &Tensor, tolerance: f64) -> (Tensor, Tensor) {
+    let mut v = a.reduce_sum(1, true);
+    let mut turns = tf::constant(0);
+    loop {
+        let next = a.matmul(&v);
+        let next = &next / next.square().sum().sqrt();
+        turns += 1;
+        let still = (&next - &v).abs().max() < tolerance;
+        v = next;
+        if still || turns >= 1000 {
+            break;
+        }
+    }
+    ((&v * a.matmul(&v)).sum(), turns)
+}
+
+/// The root of `x³ = c` by Newton's method.
+#[tf::function]
+fn cube_root(c: &Tensor, tolerance: f64) -> Tensor {
+    let mut x = c.abs().maximum(1.0);
+    while (&x * &x * &x - c).abs() > tolerance {
+        x = &x - (&x * &x * &x - c) / (3.0 * &x * &x);
+    }
+    x
+}
+
+/// A cell over time, with a list of its states: the mean of the last state, and all of them.
+#[tf::function(x: [time, batch, 2])]
+fn cell_over_time(x: &Tensor, w: &tf::Variable, u: &tf::Variable) -> (Tensor, Tensor) {
+    let mut h = x.gather(&tf::constant(0), 0).matmul(&w.read()) * 0.0;
+    let mut states = vec![];
+    for row in x {
+        h = (row.matmul(&w.read()) + h.matmul(&u.read())).tanh();
+        states.push(h.clone());
+    }
+    (h.mean(), tf::stack(&states, 1))
+}
 
 fn eagerly_and_traced<R>(f: impl Fn() -> R, same: impl Fn(&R, &R)) -> R {
-    let _alone = SWITCH.lock().unwrap_or_else(|p| p.into_inner());
+    let _alone = alone();
     tf::run_functions_eagerly(true);
     let eager = tf::catch(&f);
     tf::run_functions_eagerly(false);
     let (eager, traced) = (eager.unwrap(), f());
     same(&eager, &traced);
     traced
+}
+
+#[test]
+fn turns_until_one() {
+    let turns = |n: i32| {
+        both(|| {
+            let (turns, largest) = collatz(&tf::constant(n));
+            vec![turns, largest]
+        })
+    };
+    assert_eq!((turns(1), turns(6), turns(27)), (vec![0.0, 1.0], vec![8.0, 16.0], vec![111.0, 9232.0]));
+    tf::assert_traces!(collatz, 1);
+}
+
+#[test]
+fn numbers_of_fibonacci() {
+    let upto = |limit: i32| both(|| vec![fibonacci(&tf::constant(limit))]);
+    assert_eq!(upto(1), [1.0, 1.0]);
+    assert_eq!(upto(50), [1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0]);
+}
+
+#[test]
+fn the_largest_eigenvalue() {
+    // 2 and 1 beside -1: the largest eigenvalues are 2 + √2 and 3.
+    let three = tf::constant([[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]]);
+    let two = tf::constant([[2.0, 1.0], [1.0, 2.0]]);
+    for (a, expected) in [(three, 2.0 + 2f64.sqrt()), (two, 3.0)] {
+        let values = both(|| {
+            let (value, turns) = power_iteration(&a, 1e-4);
+            vec![value, turns]
+        });
+        assert!((values[0] - expected).abs() < 1e-3 && values[1] < 100.0, "{values:?}");
+    }
+    tf::assert_traces!(power_iteration, 1);
+}
+
+#[test]
+fn newton_with_a_tolerance() {
+    for c in [27.0f32, 0.5, 1000.0] {
+        let values = both(|| {
+            let c = tf::constant(c);
+            let tape = tf::GradientTape::new();
+            tape.watch(&c);
+            let x = cube_root(&c, 1e-4);
+            vec![tape.gradient(&x, &c), x]
+        });
+        let root = f64::from(c).cbrt();
+        assert!((values[1] - root).abs() < 1e-3, "{values:?}");
+        // d ∛c / dc = 1 / (3 x²)
+        assert!((values[0] * 3.0 * root * root - 1.0).abs() < 1e-2, "{values:?}");
+    }
+}
+
+#[test]
+fn a_cell_over_time() {
+    let w = tf::Variable::new(tf::constant([[0.5, -0.25, 0.1], [0.3, 0.2, -0.4]]));
+    let u = tf::Variable::new(tf::constant([[0.1, 0.2, 0.3], [-0.3, 0.1, 0.2], [0.2, -0.1, 0.4]]));
+    for time in [1usize, 4, 7] {
+        let values: Vec<f32> = (0..time * 5 * 2).map(|i| (i as f32 * 0.37).sin()).collect();
+        let x = Tensor::from_vec(values, [time, 5, 2]).unwrap();
+        let values = both(|| {
+            let tape = tf::GradientTape::new();
+            let (mean, states) = cell_over_time(&x, &w, &u);
+            let [dw, du] = tape.gradient(&(mean + states.square().mean()), &[&w, &u]);
+            vec![dw, du, states]
+        });
+        assert_eq!(values.len(), 6 + 9 + 5 * time * 3);
+    }
+    tf::assert_traces!(cell_over_time, 1);
 }
 
 #[test]

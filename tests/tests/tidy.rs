@@ -38,7 +38,7 @@ const LONGEST: usize = 700;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// The only files with `unsafe`, each with the reason. Every block in them has a `// SAFETY:` line (clippy sees to it).
-const UNSAFE_FILES: [(&str, &str); 19] = [
+const UNSAFE_FILES: [(&str, &str); 20] = [
     ("benches/peers/gemm/src/main.rs", "a peer's own interface is unsafe"),
     ("benches/src/limits.rs", "calls what the machine has the instructions for"),
     ("crates/core/src/buffer.rs", "memory that adopts vectors and is shared by threads"),
@@ -58,6 +58,7 @@ const UNSAFE_FILES: [(&str, &str); 19] = [
     ("crates/kernels/src/team.rs", "the closure of a region, which its helpers borrow without a lifetime"),
     ("crates/kernels/tests/steady.rs", "an allocator that counts"),
     ("crates/wgpu/src/pipeline.rs", "shaders that were validated are compiled without bounds checks"),
+    ("tests/tests/turns.rs", "an allocator that counts what it is asked for"),
 ];
 
 fn root() -> PathBuf {
@@ -381,6 +382,42 @@ fn links_between_texts_resolve() {
         offences.extend(broken.map(|target| format!("{path} links to {target}, which is not there")));
     }
     no_offences("broken links", offences);
+}
+
+/// Rows of a table of constructs that name no test, or one that is not in its file (a function of Rust, or a file of its own for
+/// what must not compile).
+fn unshown(table: &str, file: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")).skip(1);
+    rows.filter_map(|row| {
+        let last = row.trim_end_matches(['|', ' ']).rsplit(" | ").next().unwrap_or_default();
+        let tests: Vec<(&str, &str)> = last
+            .split("[`")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("`](")?.1.split_once(')').map(|(path, _)| (rest, path)))
+            .map(|(rest, path)| (rest.split('`').next().unwrap_or_default(), path))
+            .collect();
+        let shown = |(name, path): &(&str, &str)| match path.contains("/ui/") {
+            true => path.ends_with(&format!("/{name}.rs")) && file(path).is_some(),
+            false => file(path).is_some_and(|text| text.contains(&format!("#[test]\nfn {name}()"))),
+        };
+        (tests.is_empty() || !tests.iter().all(shown)).then(|| row.to_owned())
+    })
+    .collect()
+}
+
+#[test]
+fn every_construct_names_its_tests() {
+    let table =
+        "| a | b |\n| --- | --- |\n| x | [`f`](t.rs), [`u`](ui/u.rs) |\n| y | [`g`](t.rs) |\n| z | f |";
+    let texts = |path: &str| (path == "t.rs" || path == "/ui/u.rs").then(|| "#[test]\nfn f() {}".to_owned());
+    assert_eq!(unshown(&table.replace("ui/u", "/ui/u"), texts).len(), 2);
+    let docs = root().join("docs");
+    let text = fs::read_to_string(docs.join("autograph.md")).expect("the page is there");
+    assert!(text.lines().filter(|line| line.starts_with("| ")).count() > 30, "the table has been lost");
+    no_offences(
+        "constructs without their tests",
+        unshown(&text, |path| fs::read_to_string(docs.join(path)).ok()),
+    );
 }
 
 /// Whether the package in `folder` has a target of this kind and name: a file, a folder, or an entry of the manifest.

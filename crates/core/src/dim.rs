@@ -225,23 +225,37 @@ impl Dim {
     }
     /// The dimension with the bound symbols replaced, the others left.
     pub(crate) fn partial(self, bindings: &[(Dim, usize)]) -> Dim {
+        self.replaced(&|d| bindings.iter().find(|b| b.0 == d).map(|b| Dim::from(b.1)))
+    }
+    /// The dimension with what `by` knows in the place of its parts.
+    pub(crate) fn replaced(self, by: &dyn Fn(Dim) -> Option<Dim>) -> Dim {
         if self.is_known() {
             return self;
         }
-        if let Some(bound) = bindings.iter().find(|b| b.0 == self) {
-            return Dim::from(bound.1);
+        if let Some(found) = by(self) {
+            return found;
         }
         match self.expr() {
             Expr::Symbol(_) => self,
             Expr::Poly(terms) => terms.into_iter().fold(Dim(0), |sum, (monomial, c)| {
                 let one = Dim::from(c.unsigned_abs() as usize);
-                let term = monomial.iter().fold(one, |product, atom| product * atom.partial(bindings));
+                let term = monomial.iter().fold(one, |product, atom| product * atom.replaced(by));
                 if c < 0 { sum - term } else { sum + term }
             }),
-            Expr::Div(a, b) => a.partial(bindings).floor_div(b.partial(bindings)),
-            Expr::Broadcast(a, b) => a.partial(bindings).broadcast(b.partial(bindings)).unwrap_or(self),
-            Expr::Max(a, b) => a.partial(bindings).max(b.partial(bindings)),
+            Expr::Div(a, b) => a.replaced(by).floor_div(b.replaced(by)),
+            Expr::Broadcast(a, b) => a.replaced(by).broadcast(b.replaced(by)).unwrap_or(self),
+            Expr::Max(a, b) => a.replaced(by).max(b.replaced(by)),
         }
+    }
+    /// Calls `f` for each symbol in it of a size that only the run decides.
+    pub(crate) fn each_run_time_symbol(self, f: &mut dyn FnMut(Dim)) {
+        let f = std::cell::RefCell::new(f);
+        self.replaced(&|d| {
+            if d.name().is_some_and(|n| n.starts_with('?')) {
+                (f.borrow_mut())(d);
+            }
+            None
+        });
     }
     /// Whether it depends on a size that only the run decides.
     pub(crate) fn is_run_time(self) -> bool {

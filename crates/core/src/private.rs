@@ -7,8 +7,9 @@ pub use crate::module::Module;
 pub use crate::trace::{Concrete, Miss, Signatures};
 
 pub use crate::trace::explore::{
-    HostSide, Panicking, Printing, Side, StartTo, State, ViaAny, ViaState, Wrap, and, assert_that, bare,
-    condition, for_loop, matched, or, while_loop,
+    HostScrutinee, HostSide, List, Panicking, Pattern, Printing, Scrutinee, Side, StagedRange, StartTo,
+    State, ViaAny, ViaState, Wrap, and, assert_that, bare, condition, for_loop, guard, matched, or,
+    while_loop,
 };
 
 use crate::trace::Lend;

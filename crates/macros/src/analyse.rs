@@ -3,6 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use std::collections::{BTreeMap, BTreeSet};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Block, Expr, Ident, Label, Local, Macro, Member, Pat, Stmt};
@@ -239,6 +240,11 @@ impl<'a> Visit<'a> for Walk {
     fn visit_item(&mut self, _: &'a syn::Item) {}
 }
 
+/// The elements of a `vec!`, which are expressions like others.
+pub fn elements(mac: &Macro) -> Option<Punctuated<Expr, syn::Token![,]>> {
+    mac.path.is_ident("vec").then(|| mac.parse_body_with(Punctuated::parse_terminated).ok()).flatten()
+}
+
 /// Whether an operator assigns.
 pub fn is_assignment(op: &BinOp) -> bool {
     matches!(
@@ -302,25 +308,36 @@ pub fn names_in(x: &impl ToTokens) -> BTreeSet<String> {
 
 /// Whether an expression leaves what is around it: `?`, `return`, `break`, `continue`.
 pub fn escapes(expr: &Expr) -> bool {
-    struct Find(bool);
-    impl<'a> Visit<'a> for Find {
-        fn visit_expr(&mut self, e: &'a Expr) {
-            match e {
-                Expr::Try(_)
-                | Expr::Return(_)
-                | Expr::Break(_)
-                | Expr::Continue(_)
-                | Expr::Await(_)
-                | Expr::Yield(_) => self.0 = true,
-                Expr::Closure(_) => {}
-                _ => visit::visit_expr(self, e),
-            }
-        }
-        fn visit_item(&mut self, _: &'a syn::Item) {}
-    }
-    let mut find = Find(false);
-    find.visit_expr(expr);
+    escape(|find| find.visit_expr(expr))
+}
+
+/// Whether a block has something that leaves what is around it.
+pub fn block_escapes(block: &Block) -> bool {
+    escape(|find| find.visit_block(block))
+}
+
+struct Escapes(bool);
+
+fn escape(walk: impl FnOnce(&mut Escapes)) -> bool {
+    let mut find = Escapes(false);
+    walk(&mut find);
     find.0
+}
+
+impl<'a> Visit<'a> for Escapes {
+    fn visit_expr(&mut self, e: &'a Expr) {
+        match e {
+            Expr::Try(_)
+            | Expr::Return(_)
+            | Expr::Break(_)
+            | Expr::Continue(_)
+            | Expr::Await(_)
+            | Expr::Yield(_) => self.0 = true,
+            Expr::Closure(_) => {}
+            _ => visit::visit_expr(self, e),
+        }
+    }
+    fn visit_item(&mut self, _: &'a syn::Item) {}
 }
 
 /// Whether a condition binds names.

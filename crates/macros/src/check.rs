@@ -4,7 +4,7 @@ use crate::args::Options;
 use crate::errors::{self, Errors, Rejection};
 use crate::parse::Function;
 use syn::visit::Visit;
-use syn::{FnArg, ReceiverKind, ReturnType, Safety, TypeImplTrait, TypeReference};
+use syn::{Attribute, Expr, FnArg, ReceiverKind, ReturnType, Safety, TypeImplTrait, TypeReference};
 
 /// Collects everything that is wrong with a function.
 pub fn function(function: &Function, options: &Options, errors: &mut Errors) {
@@ -12,6 +12,49 @@ pub fn function(function: &Function, options: &Options, errors: &mut Errors) {
     arguments(function, errors);
     output(function, errors);
     signature(function, options, errors);
+    Body(errors).visit_block(&function.item.block);
+}
+
+/// Looks for what a body must not do.
+struct Body<'a>(&'a mut Errors);
+
+impl<'ast> Visit<'ast> for Body<'_> {
+    fn visit_expr(&mut self, e: &'ast Expr) {
+        match e {
+            Expr::Await(e) => self.0.on(&e.await_token, errors::AWAIT),
+            Expr::Yield(e) => self.0.on(&e.yield_token, errors::YIELD),
+            // A future is a value like others, and who awaits it is another affair.
+            Expr::Async(_) => return,
+            Expr::ForLoop(e) if staged(&e.expr) => {
+                self.visit_expr(&e.expr);
+                return self.visit_block(&e.body);
+            }
+            _ => {}
+        }
+        syn::visit::visit_expr(self, e);
+    }
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if is_stage(attribute) {
+            self.0.on(attribute, errors::STAGE);
+        }
+    }
+    fn visit_item(&mut self, _: &'ast syn::Item) {}
+}
+
+/// Whether an attribute is `#[tf::stage]`.
+pub fn is_stage(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|s| s.ident == "stage")
+}
+
+/// Whether a `for` over this can be staged: a range, and what is called on it.
+fn staged(items: &Expr) -> bool {
+    match items {
+        Expr::Paren(e) => staged(&e.expr),
+        Expr::Group(e) => staged(&e.expr),
+        Expr::MethodCall(e) => staged(&e.receiver),
+        Expr::Range(range) => range.start.is_some() && range.end.is_some(),
+        _ => false,
+    }
 }
 
 fn qualifiers(function: &Function, errors: &mut Errors) {

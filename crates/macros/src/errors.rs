@@ -74,6 +74,12 @@ rejections! {
     IMPL_ARGUMENT, "impl_argument": "name the type: a type parameter `T` instead of `impl ..`";
     IMPL_RESULT, "impl_result": "name the type of the result: it is kept with the trace";
     BORROWED, "borrowed_result": "return an owned value: a graph makes its results anew";
+    AWAIT, "await_inside": "a traced function cannot await: its body runs when a trace is made, not at each call. Await outside \
+        of it, and pass what came";
+    YIELD, "yield_inside": "a traced function cannot yield: its body runs when a trace is made, not at each call. Return a list, \
+        or fill a `tf::TensorArray`";
+    STAGE, "stage_without_for": "`#[stage]` goes on a `for` over a range of integers, `a..b` or `a..=b`: it makes it a loop of the \
+        graph";
     NO_ARGUMENT, "signature_of_nothing": "there is no argument `{}`; there are: {}";
     SIGNED_TWICE, "signature_twice": "`{}` has a signature already: say all of its dimensions once";
     NO_OPTION, "unknown_option": "there is no option `{}`; there are: {}";

@@ -13,6 +13,7 @@ mod args;
 mod check;
 mod emit;
 mod errors;
+mod lists;
 mod lower;
 mod parse;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::analyse::{self, Breaks, Effects, Place, bound, names_in};
 use crate::emit::control::{self, Around, Carried};
+use crate::{check, lists};
 use proc_macro2::{Span, TokenStream};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
@@ -22,6 +23,7 @@ pub fn body(sig: &Signature, block: &mut Block, p: &TokenStream) -> bool {
     {
         lower.expected = Some((**ty).clone());
     }
+    lists::lower(block, p);
     lower.block(block, true);
     let changed = lower.changed;
     if changed {
@@ -213,6 +215,7 @@ impl Lower<'_> {
         let gone = analyse::expr_diverges(&Expr::If(source.clone()));
         let carried = self.carried(&effects, |place, _| self.is_live(&place.root.to_string()));
         self.visit_expr_mut(&mut source.cond);
+        control::keep(&mut source.cond);
         // Each side begins with what is known before it.
         let before = self.scopes.clone();
         self.inner(&mut source.then_branch);
@@ -250,6 +253,10 @@ impl Lower<'_> {
             self.declare(&arm.pat, true);
             if let Pat::Guard(guarded) = &mut arm.pat {
                 self.visit_expr_mut(&mut guarded.guard);
+                if !analyse::has_let(&guarded.guard) {
+                    control::guard(self.p, &mut guarded.guard);
+                    self.changed = true;
+                }
             }
             match &mut *arm.body {
                 Expr::Block(b) if b.label.is_none() => self.inner(&mut b.block),
@@ -257,7 +264,10 @@ impl Lower<'_> {
             }
         }
         self.scopes = before;
-        let Some(literals) = literals else { return };
+        let Some(literals) = literals else {
+            self.changed |= control::patterns(self.p, source, &odd_patterns(source));
+            return;
+        };
         let span = source.match_token.span;
         let turn = self.hidden("turn", span);
         let gone = source.arms.iter().all(|arm| analyse::expr_diverges(&arm.body));
@@ -321,8 +331,8 @@ impl Lower<'_> {
         let carried = self.turning(&effects, &source.body, &names_in(&source.cond));
         let cond = source.cond.clone();
         self.turn(&mut source.body, &[&cond]);
-        let leaves = analyse::escapes(&source.cond);
         self.visit_expr_mut(&mut source.cond);
+        control::keep(&mut source.cond);
         let state = self.hidden("loop", span);
         let forever = matches!(&*source.cond, Expr::Lit(ExprLit { lit: Lit::Bool(b), .. }) if b.value);
         let Expr::While(source) = e else { return };
@@ -330,7 +340,7 @@ impl Lower<'_> {
             true => control::while_true(self.p, source, &state, &carried),
             false => {
                 let test = self.hidden("test", span);
-                control::while_loop(self.p, source, &state, &test, &carried, &effects, leaves)
+                control::while_loop(self.p, source, &state, &test, &carried, &effects)
             }
         };
     }
@@ -340,7 +350,9 @@ impl Lower<'_> {
         let effects = Effects::of_block(&source.body);
         let carried = self.turning(&effects, &source.body, &BTreeSet::new());
         self.visit_expr_mut(&mut source.expr);
-        control::ranges(self.p, &mut source.expr);
+        let attributes = source.attrs.len();
+        source.attrs.retain(|a| !check::is_stage(a));
+        control::ranges(self.p, &mut source.expr, source.attrs.len() < attributes);
         self.scopes.push(BTreeMap::new());
         self.declare(&source.pat, true);
         self.turn(&mut source.body, &[]);
@@ -387,6 +399,23 @@ fn integers(source: &syn::ExprMatch) -> Option<Vec<i64>> {
     (!list.is_empty()).then_some(list)
 }
 
+/// Patterns of numbers that a tensor cannot be matched with.
+fn odd_patterns(source: &syn::ExprMatch) -> Vec<Span> {
+    fn collect(pat: &Pat, list: &mut Vec<Span>) {
+        match pat {
+            Pat::Or(o) => o.cases.iter().for_each(|p| collect(p, list)),
+            Pat::Paren(p) => collect(&p.pat, list),
+            Pat::Guard(g) => collect(&g.pat, list),
+            Pat::Range(_) => list.push(pat.span()),
+            Pat::Lit(l) if integer(&Expr::Lit(l.clone())).is_none() => list.push(pat.span()),
+            _ => {}
+        }
+    }
+    let mut list = vec![];
+    source.arms.iter().for_each(|arm| collect(&arm.pat, &mut list));
+    list
+}
+
 fn integer(e: &Expr) -> Option<i64> {
     match e {
         Expr::Lit(ExprLit { lit: Lit::Int(n), .. }) => n.base10_parse().ok(),
@@ -408,11 +437,20 @@ impl VisitMut for Lower<'_> {
             Expr::Macro(m) => {
                 if let Some(lowered) = self.assertion(&m.mac) {
                     *e = lowered;
+                } else {
+                    if let Some(mut elements) = analyse::elements(&m.mac) {
+                        elements.iter_mut().for_each(|e| self.visit_expr_mut(e));
+                        m.mac.tokens = quote::ToTokens::into_token_stream(elements);
+                    }
                 }
             }
             Expr::Binary(b) => {
                 self.visit_expr_mut(&mut b.left);
                 self.visit_expr_mut(&mut b.right);
+                if matches!(b.op, BinOp::And(_) | BinOp::Or(_)) {
+                    control::keep(&mut b.left);
+                    control::keep(&mut b.right);
+                }
                 if let Some(lowered) = binary(self.p, b) {
                     self.changed = true;
                     *e = lowered;

@@ -37,8 +37,8 @@ pub fn try_cond<R: Structure>(
 ) -> Result<R> {
     let at = Place::caller();
     match explore::decided("cond", condition, at)? {
-        Some(true) => return catch(then),
-        Some(false) => return catch(otherwise),
+        Some(true) => return explore::renewed_structure(catch(then)?, at),
+        Some(false) => return explore::renewed_structure(catch(otherwise)?, at),
         None => {}
     }
     let (a, then) = traced("then", &[], |_| then(), tensors_of)?;

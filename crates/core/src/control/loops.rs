@@ -92,11 +92,12 @@ fn repeat<S: Structure>(
             && explore::decided("while_loop", &catch(|| condition(&state))?, at)?.unwrap_or(false)
         {
             let before = Parts::of(&state);
+            state = explore::renewed_structure(state, at)?;
             state = catch(|| body(state))?;
             steady("while_loop", &before, &Parts::of(&state))?;
             turns += 1;
         }
-        return Ok(state);
+        return explore::renewed_structure(state, at);
     }
     let parts = Parts::of(&state);
     let (mut named, mut initial) = (parts.named(), parts.tensors.clone());

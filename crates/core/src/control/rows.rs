@@ -165,6 +165,7 @@ fn rows<S: Structure, E: Structure, R: Structure>(
             let i = if reverse { n - 1 - k } else { k };
             let row: Vec<Tensor> = each.iter().map(|rows| rows[i].clone()).collect();
             let before = Parts::of(&state);
+            state = explore::renewed_structure(state, at)?;
             let (next, result) = catch(|| f(state, rebuilt(elems, &row)))?;
             steady(op, &before, &Parts::of(&next))?;
             state = next;
@@ -173,7 +174,7 @@ fn rows<S: Structure, E: Structure, R: Structure>(
         if reverse {
             made.reverse();
         }
-        return Ok((state, stacked(op, &made)?));
+        return Ok((explore::renewed_structure(state, at)?, stacked(op, &made)?));
     }
     if !trace::is_tracing() {
         return without_rows(f, state, elems);

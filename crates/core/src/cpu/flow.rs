@@ -96,8 +96,8 @@ impl Inside {
                 }
                 *arg = next;
             }
-            for (stack, row) in extras.iter_mut().zip(results) {
-                stack.push(&row)?;
+            for ((stack, row), v) in extras.iter_mut().zip(results).zip(&body.outputs[carried..]) {
+                stack.push(&row, body.meta(*v))?;
             }
             turn += 1;
         }
@@ -143,19 +143,23 @@ impl Rows {
     }
 }
 
-/// Rows of one shape, one after the other.
+/// Rows, one after the other: of one shape, or in one of the largest of each size.
 #[derive(Default)]
 struct Stack {
     bytes: Vec<u8>,
     /// Rows on a device that is not the host.
     made: Vec<Tensor>,
     meta: Option<Meta>,
+    /// The shape of each row, if they differ.
+    shapes: Vec<Shape>,
 }
 
 impl Stack {
-    fn push(&mut self, row: &Tensor) -> Result<()> {
+    /// `decided` is what was known of it before the run: sizes that only the run decides may differ from turn to turn.
+    fn push(&mut self, row: &Tensor, decided: &Meta) -> Result<()> {
+        let uneven = decided.shape.iter().any(|d| d.is_run_time());
         match &self.meta {
-            Some(meta) if meta != row.meta() => {
+            Some(meta) if meta != row.meta() && !uneven => {
                 let text =
                     format!("a value that is stacked is {meta} in one turn and {} in another", row.meta());
                 return Err(Error::invalid("while", text));
@@ -163,14 +167,51 @@ impl Stack {
             Some(_) => {}
             None => self.meta = Some(row.meta().clone()),
         }
+        if uneven {
+            self.shapes.push(row.shape().clone());
+            self.bytes.extend_from_slice(row.to(Device::cpu())?.host().map_or(&[][..], |s| s.bytes()));
+            return Ok(());
+        }
         match row.host() {
             Some(storage) => self.bytes.extend_from_slice(storage.bytes()),
             None => self.made.push(row.clone()),
         }
         Ok(())
     }
+    /// Puts rows of different shapes into rows of one.
+    fn even(&mut self) {
+        let Some(meta) = &mut self.meta else { return };
+        if self.shapes.iter().all(|s| *s == meta.shape) {
+            return;
+        }
+        let rank = meta.shape.rank();
+        let size = |s: &Shape, axis: usize| s[axis].size().unwrap_or(0);
+        let largest: Vec<usize> =
+            (0..rank).map(|axis| self.shapes.iter().map(|s| size(s, axis)).max().unwrap_or(0)).collect();
+        let width = meta.dtype.size();
+        let whole = largest.iter().product::<usize>() * width;
+        let mut bytes = vec![0; whole * self.shapes.len()];
+        let mut from = 0;
+        for (shape, into) in self.shapes.iter().zip(bytes.chunks_exact_mut(whole.max(1))) {
+            let own: Vec<usize> = (0..rank).map(|axis| size(shape, axis)).collect();
+            for element in 0..own.iter().product::<usize>() {
+                // Where the element stands among those of the largest shape.
+                let (mut rest, mut place, mut step) = (element, 0, 1);
+                for axis in (0..rank).rev() {
+                    place += rest % own[axis] * step;
+                    rest /= own[axis];
+                    step *= largest[axis];
+                }
+                into[place * width..][..width].copy_from_slice(&self.bytes[from..from + width]);
+                from += width;
+            }
+        }
+        self.bytes = bytes;
+        meta.shape = largest.into_iter().collect();
+    }
     /// `decided` is what is known of a row that never was.
     fn finish(mut self, decided: &Meta, turns: usize, reverse: bool, device: Device) -> Result<Tensor> {
+        self.even();
         let row = self.meta.unwrap_or_else(|| {
             let dims = decided.shape.iter().map(|d| d.size().unwrap_or(0));
             Meta::new(decided.dtype, dims.collect::<Shape>())

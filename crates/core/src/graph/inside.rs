@@ -1,6 +1,7 @@
 //! Graphs inside nodes: what they do to the node that has them.
 
-use super::{Graph, Node};
+use super::{Graph, Node, Value};
+use crate::dim::Dim;
 use crate::op::{Effect, OpDef};
 use crate::ops;
 use std::sync::Arc;
@@ -31,6 +32,12 @@ impl Node {
         let inside = self.attrs.graphs().map(|(_, g)| g.effect());
         inside.fold(self.op.effect, |a, b| if strength(b) > strength(a) { b } else { a })
     }
+    /// Calls `f` for each value that it needs for its size alone: attributes name sizes that only the run decides.
+    pub(crate) fn each_sized_by(&self, graph: &Graph, f: &mut dyn FnMut(Value)) {
+        if self.attrs.are_run_time() {
+            self.attrs.each_run_time_size(&mut |d| graph.maker_of(d).into_iter().for_each(&mut *f));
+        }
+    }
     /// Whether it is a node of this op.
     pub(crate) fn is(&self, op: &'static OpDef) -> bool {
         *self.op == *op
@@ -56,6 +63,22 @@ impl Node {
 }
 
 impl Graph {
+    /// The first value that has this size.
+    pub(crate) fn maker_of(&self, d: Dim) -> Option<Value> {
+        self.nodes.iter().enumerate().find_map(|(i, node)| {
+            let output = node.outputs.iter().position(|m| m.shape.contains(&d))?;
+            Some(Value { node: i as u32, output: output as u32 })
+        })
+    }
+    /// The graph with other sizes in its metas and attributes, in graphs inside too.
+    pub(crate) fn with_sizes(&self, f: &dyn Fn(Dim) -> Dim) -> Graph {
+        let mut made = self.clone();
+        for node in &mut made.nodes {
+            node.attrs = node.attrs.with_all_sizes(f);
+            node.outputs.iter_mut().flat_map(|m| m.shape.dims_mut()).for_each(|d| *d = f(*d));
+        }
+        made
+    }
     /// The strongest effect of its nodes.
     pub fn effect(&self) -> Effect {
         let all = self.nodes.iter().map(Node::effect);

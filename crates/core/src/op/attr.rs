@@ -222,11 +222,25 @@ impl Attrs {
     }
     /// The attributes with the bound symbols of shapes replaced, the others left; graphs stay as they are.
     pub(crate) fn partial(&self, bindings: &[(Dim, usize)]) -> Attrs {
-        let bound = |(name, attr): &(&'static str, Attr)| match attr {
-            Attr::Shape(s) => (*name, Attr::Shape(s.iter().map(|d| d.partial(bindings)).collect())),
+        self.with_sizes(&|d| d.partial(bindings))
+    }
+    /// The attributes with other sizes in shapes; graphs stay as they are.
+    pub(crate) fn with_sizes(&self, f: &dyn Fn(Dim) -> Dim) -> Attrs {
+        let one = |(name, attr): &(&'static str, Attr)| match attr {
+            Attr::Shape(s) => (*name, Attr::Shape(s.iter().map(|d| f(*d)).collect())),
             other => (*name, other.clone()),
         };
-        Attrs(self.0.iter().map(bound).collect())
+        Attrs(self.0.iter().map(one).collect())
+    }
+    /// The attributes with other sizes, in graphs too.
+    pub(crate) fn with_all_sizes(&self, f: &dyn Fn(Dim) -> Dim) -> Attrs {
+        let mut made = self.with_sizes(f);
+        for (_, attr) in made.0.iter_mut() {
+            if let Attr::Graph(graph) = attr {
+                *graph = Arc::new(graph.with_sizes(f));
+            }
+        }
+        made
     }
     /// Whether a shape depends on a size that only the run decides.
     pub(crate) fn are_run_time(&self) -> bool {
@@ -235,6 +249,16 @@ impl Attrs {
             Attr::Graph(g) => !g.is_concrete() || g.nodes.iter().any(|n| n.attrs.are_run_time()),
             _ => false,
         })
+    }
+    /// Calls `f` for each size in shapes that only the run decides, in graphs too.
+    pub(crate) fn each_run_time_size(&self, f: &mut dyn FnMut(Dim)) {
+        for (_, attr) in &self.0 {
+            match attr {
+                Attr::Shape(s) => s.iter().for_each(|d| d.each_run_time_symbol(f)),
+                Attr::Graph(g) => g.nodes.iter().for_each(|n| n.attrs.each_run_time_size(f)),
+                _ => {}
+            }
+        }
     }
     /// The attributes with every symbol of a shape replaced by its number; graphs stay as they are.
     pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Attrs> {

@@ -8,6 +8,7 @@
 use super::Custom;
 use super::program::Program;
 use super::replay::replay;
+use crate::dim::Dim;
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
 use crate::op::Attrs;
@@ -222,9 +223,11 @@ fn keeping(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<(Arc<Progra
     let metas = graph.inputs.iter().map(|v| graph.meta(*v).clone());
     let arguments: Vec<_> = graph.input_names.iter().cloned().zip(metas).collect();
     let body = |xs: &[Tensor]| {
-        let tape = GradientTape::without_variables();
-        xs.iter().zip(&wanted.inputs).filter(|x| *x.1).for_each(|x| tape.watch(x.0));
-        wanted.variables(base).for_each(|v| tape.watch_variable(v));
+        let tapes: Vec<GradientTape> = (0..wanted.order).map(|_| GradientTape::without_variables()).collect();
+        for tape in &tapes {
+            xs.iter().zip(&wanted.inputs).filter(|x| *x.1).for_each(|x| tape.watch(x.0));
+            wanted.variables(base).for_each(|v| tape.watch_variable(v));
+        }
         Ok(replay(base, xs)?.outputs)
     };
     let traced = super::apart(|| {
@@ -291,9 +294,14 @@ fn derive(
         let replayed = replay(base, xs)?;
         let end = super::node_count();
         let value = |v: &Value| replayed.values[v.node as usize][v.output as usize].clone();
-        let target = |i: &usize| target(*i).map_or_else(|| handle(*i).clone(), |v| value(&v));
-        let targets: Vec<Tensor> = given.iter().map(target).collect();
-        let grads = tape::gradients_or_none(&tape, &targets, dys, &sources)?;
+        let target = |i: usize| target(i).map_or_else(|| handle(i).clone(), |v| value(&v));
+        // An eager run adds what results have to what there is so far, and what derivatives of a higher order have before that.
+        let own = base.graph.outputs.len();
+        let mut order: Vec<usize> = (0..given.len()).collect();
+        order.sort_by_key(|k| if given[*k] < own { 2 } else { usize::from(given[*k] < outputs.len()) });
+        let targets: Vec<Tensor> = order.iter().map(|k| target(given[*k])).collect();
+        let dys: Vec<Tensor> = order.iter().map(|k| dys[*k].clone()).collect();
+        let grads = tape::gradients_or_none(&tape, &targets, &dys, &sources)?;
         Ok(Body { values: replayed.values, end, grads })
     };
     let traced = super::apart(|| {
@@ -399,6 +407,7 @@ impl Part<'_> {
                     .flat_map(|c| c.inputs.iter().chain(&c.operands).copied()),
             )
             .collect();
+        let needed = self.sized(needed, &used);
         for captures in [false, true] {
             for v in &needed {
                 self.boundary(*v, captures)?;
@@ -421,6 +430,23 @@ impl Part<'_> {
         let outputs = whole.outputs.iter().map(|v| self.moved.get(v).copied()).collect::<Option<Vec<_>>>();
         self.made.outputs = outputs.ok_or_else(|| Error::internal("gradient", "a result was lost"))?;
         Ok(())
+    }
+    /// With what the part needs for its size alone, and has not otherwise.
+    fn sized(&self, mut needed: Vec<Value>, used: &[bool]) -> Vec<Value> {
+        let whole = self.whole;
+        // Values of the part itself have their sizes from outside too, unless it makes them.
+        let given = |v: &Value| v.node < self.end || *whole.node(v.node).op == ops::INPUT;
+        let has =
+            |needed: &[Value], d: Dim| needed.iter().any(|v| given(v) && whole.meta(*v).shape.contains(&d));
+        let own = (self.end as usize..whole.nodes.len()).filter(|i| used[*i]).map(|i| &whole.nodes[i]);
+        for node in own.filter(|n| n.attrs.are_run_time()) {
+            node.attrs.each_run_time_size(&mut |d| {
+                if let Some(v) = whole.maker_of(d).filter(|_| !has(&needed, d)) {
+                    needed.push(v);
+                }
+            });
+        }
+        needed
     }
     /// Makes the value an input, if it is not computed in this part.
     fn boundary(&mut self, v: Value, captures: bool) -> Result<()> {

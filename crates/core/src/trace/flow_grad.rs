@@ -20,6 +20,7 @@ use crate::tensor::{Scalar, Tensor};
 use crate::variable::Variable;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Whether a gradient may compute a node with this effect again, instead of keeping what it gave.
@@ -160,25 +161,110 @@ fn kept_graph(
     let rows = if name == "body" { draft.attrs.int("rows") as usize } else { 0 };
     let arguments = named_metas(graph, operands, rows);
     let customs = customs_of(draft, name);
+    let orders = tape::depth();
     tape::isolated(|| {
         let open = OpenSub::begin(&graph.name, &arguments)?;
-        // Everything is followed here, so that nodes inside keep what they must.
-        let tape = GradientTape::without_variables();
-        open.arguments.iter().filter(|x| x.dtype().is_float()).for_each(|x| tape.watch(x));
-        read_inside(draft, variables).iter().for_each(|v| tape.watch_variable(v));
-        let replay = Replay { graph, inputs: &open.arguments, variables, customs: &customs, given: None };
+        // Everything is followed here, to the same order, so that nodes inside keep what they must.
+        let tapes: Vec<GradientTape> = (0..orders).map(|_| GradientTape::without_variables()).collect();
+        for tape in &tapes {
+            open.arguments.iter().filter(|x| x.dtype().is_float()).for_each(|x| tape.watch(x));
+            read_inside(draft, variables).iter().for_each(|v| tape.watch_variable(v));
+        }
+        let replay = Replay {
+            graph,
+            inputs: &open.arguments,
+            variables,
+            customs: &customs,
+            given: None,
+            sizes: RefCell::default(),
+        };
         let replayed = replay.run()?;
         let mut results = replayed.outputs.clone();
         let own = results.len();
         results.extend(more(&replayed, &open.arguments));
+        let float = |x: &Tensor| x.dtype().is_float();
         for (node, values) in graph.nodes.iter().zip(&replayed.values) {
-            if !recomputable(node.effect()) {
+            // A derivative of a higher order goes back through what the lower one used: one value of it, not two.
+            let shared =
+                orders > 1 && !node.is(&ops::INPUT) && !node.is(&ops::CONSTANT) && values.iter().any(float);
+            if shared || !recomputable(node.effect()) {
                 results.extend(values.iter().cloned());
+            }
+        }
+        if name == "body" {
+            // Rows of different sizes are stacked with what they need beside: how long they are.
+            let inside: Vec<&Meta> = open.arguments.iter().map(Tensor::meta).collect();
+            let uneven: Vec<(Tensor, usize)> = results[own..]
+                .iter()
+                .flat_map(|x| uneven(x.meta(), &inside).into_iter().map(|axis| (x.clone(), axis)))
+                .collect();
+            for (x, axis) in uneven {
+                results.push(length(&x, axis)?);
             }
         }
         let count = results.len() - own;
         Ok((open.end(&results)?, own, count))
     })
+}
+
+/// The axes whose sizes a turn of a loop decides: they may differ from turn to turn.
+fn uneven(meta: &Meta, inputs: &[&Meta]) -> Vec<usize> {
+    let given = |d: &Dim| inputs.iter().any(|m| m.shape.iter().any(|o| o == d));
+    let axes = meta.shape.iter().enumerate().filter(|(_, d)| d.is_run_time() && !given(d));
+    axes.map(|(axis, _)| axis).collect()
+}
+
+/// Ones along an axis. They come from the elements and not from the name of the size, which a pass may drop with what has it.
+fn along(x: &Tensor, axis: usize) -> Result<Tensor> {
+    let others: Vec<i64> = (0..x.rank() as i64).filter(|k| *k != axis as i64).collect();
+    let any = x.try_equal(x)?.try_logical_or(&x.try_not_equal(x)?)?;
+    any.try_reduce_all(others.as_slice(), false)?.try_cast(crate::DType::I32)
+}
+
+/// The size of an axis.
+fn length(x: &Tensor, axis: usize) -> Result<Tensor> {
+    along(x, axis)?.try_reduce_sum(.., false)
+}
+
+/// Rows of stacks as long as they were before they were stacked, by the lengths that were kept with them.
+struct Evened<'a> {
+    graph: &'a Graph,
+    /// For each size that may differ from turn to turn, where the elements are.
+    places: FxHashMap<Dim, Tensor>,
+}
+
+impl<'a> Evened<'a> {
+    /// `rows` stand for the results of the graph from there on; the last of them are the lengths.
+    fn of(graph: &'a Graph, from: usize, rows: &mut [Tensor]) -> Result<Evened<'a>> {
+        let mut made = Evened { graph, places: FxHashMap::default() };
+        let uneven: Vec<(usize, usize, Dim)> = (from..graph.outputs.len())
+            .flat_map(|k| made.axes(k).map(move |(axis, d)| (k, axis, d)))
+            .collect();
+        let lengths = rows[rows.len() - uneven.len()..].to_vec();
+        for ((k, axis, dim), length) in uneven.iter().zip(&lengths) {
+            // What was one size is one size again.
+            if !made.places.contains_key(dim) {
+                let numbers = along(&rows[k - from], *axis)?.try_cumsum(0, true, false)?;
+                made.places.insert(*dim, numbers.try_less(length)?.try_where_true()?.try_squeeze(1)?);
+            }
+            rows[k - from] = rows[k - from].try_gather(&made.places[dim], *axis as i64)?;
+        }
+        Ok(made)
+    }
+    fn axes(&self, result: usize) -> impl Iterator<Item = (usize, Dim)> + use<> {
+        let inputs: Vec<&Meta> = self.graph.inputs.iter().map(|v| self.graph.meta(*v)).collect();
+        let meta = self.graph.meta(self.graph.outputs[result]);
+        uneven(meta, &inputs).into_iter().map(|axis| (axis, meta.shape[axis])).collect::<Vec<_>>().into_iter()
+    }
+    /// A row of the cotangent of a stack, as long as the row of the stack.
+    fn cotangent(&self, result: usize, mut dy: Tensor) -> Result<Tensor> {
+        for (axis, dim) in self.axes(result) {
+            if let Some(there) = self.places.get(&dim) {
+                dy = dy.try_gather(there, axis as i64)?;
+            }
+        }
+        Ok(dy)
+    }
 }
 
 fn named_metas(graph: &Graph, operands: &[Tensor], rows: usize) -> Vec<(String, Meta)> {
@@ -261,16 +347,26 @@ impl Made {
         let tape = GradientTape::without_variables();
         way.sources.iter().for_each(|x| tape.watch(x));
         let (inputs, variables) = (way.inputs, &self.variables);
-        let replay = Replay { graph, inputs, variables, customs: &customs, given: Some(&way.given) };
+        let replay = Replay {
+            graph,
+            inputs,
+            variables,
+            customs: &customs,
+            given: Some(&way.given),
+            sizes: RefCell::default(),
+        };
         let replayed = replay.run()?;
+        // An eager run adds what comes out of a construct to what there is so far, and a higher derivative before that.
         let (mut targets, mut dys) = (vec![], vec![]);
-        for (k, dy) in way.seeds {
-            targets.push(replayed.outputs[k].clone());
-            dys.push(dy);
-        }
         for (x, so_far) in way.so_far {
             targets.push(x);
             dys.push(so_far);
+        }
+        let own = replayed.outputs.len() - self.draft.attrs.int("kept") as usize;
+        let (results, kept): (Vec<_>, Vec<_>) = way.seeds.into_iter().partition(|(k, _)| *k < own);
+        for (k, dy) in kept.into_iter().chain(results) {
+            targets.push(replayed.outputs[k].clone());
+            dys.push(dy);
         }
         tape::gradients_or_none(&tape, &targets, &dys, way.sources)
     }
@@ -439,7 +535,9 @@ impl Made {
             let d_carried = take(found.carried.iter().filter(|f| **f).count());
             let sums = take(found.stays.iter().filter(|f| **f).count());
             let stay = take(stays.len());
-            let kept_rows = take(kept);
+            let body = attrs.graph("body");
+            let mut kept_rows = take(kept);
+            let evened = Evened::of(body, body.outputs.len() - kept, &mut kept_rows)?;
             let taken = take(rows);
             let d_extras = take(dys[carried..].iter().flatten().count());
             let begins = &kept_rows[..carried];
@@ -456,12 +554,16 @@ impl Made {
             let row_wanted = &self.wanted[n - rows..n];
             sources.extend(pick(&taken, row_wanted));
             let extras = (carried..dys.len()).filter(|k| dys[*k].is_some());
+            let d_extras: Vec<(usize, Tensor)> = extras
+                .zip(d_extras)
+                .map(|(k, dy)| Ok((k, evened.cotangent(k, dy)?)))
+                .collect::<Result<_>>()?;
             let of = (0..carried).filter(|k| found.carried[*k]).zip(d_carried.iter().cloned());
             let way = Way {
                 name: "body",
                 inputs: &inputs,
                 given: self.kept("body", kept_rows.iter().cloned()),
-                seeds: of.chain(extras.zip(d_extras)).collect(),
+                seeds: of.chain(d_extras).collect(),
                 so_far: pick(&staying, &found.stays).into_iter().zip(sums).collect(),
                 sources: &sources,
             };

@@ -4,9 +4,11 @@
 use super::flow::{self, Draft, Loop, OpenSub, Sub};
 use super::program::Program;
 use super::{Custom, flow_grad};
+use crate::dim::Dim;
 use crate::door;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Node, Value};
+use crate::op::Attrs;
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape::{self, Pullback};
@@ -14,6 +16,7 @@ use crate::tensor::Tensor;
 use crate::variable::Variable;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// What a replay gave.
@@ -32,40 +35,62 @@ pub(super) struct Replay<'a> {
     pub(super) customs: &'a [Custom],
     /// For a gradient that computes the forward part again: effects are not done again, this is what they gave.
     pub(super) given: Option<&'a FxHashMap<Value, Tensor>>,
+    /// What sizes are now that only the run decided, and that attributes name.
+    pub(super) sizes: RefCell<Vec<(Dim, Dim)>>,
 }
 
 /// Calls every node's op in program order, at its own line and scope.
 pub(crate) fn replay(program: &Program, inputs: &[Tensor]) -> Result<Replayed> {
     let Program { graph, variables, customs, .. } = program;
-    Replay { graph, inputs, variables, customs, given: None }.run()
+    Replay { graph, inputs, variables, customs, given: None, sizes: RefCell::default() }.run()
 }
 
 impl Replay<'_> {
     pub(super) fn run(&self) -> Result<Replayed> {
-        let mut values: Vec<SmallVec<[Tensor; 1]>> = Vec::with_capacity(self.graph.nodes.len());
-        for (i, node) in self.graph.nodes.iter().enumerate() {
+        let mut values: Vec<SmallVec<[Tensor; 1]>> = vec![SmallVec::new(); self.graph.nodes.len()];
+        // A gradient that the user gave may use an input that stands behind it.
+        let inputs = |node: &&Node| *node.op == ops::INPUT;
+        for (i, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| inputs(node)) {
+            values[i].push(self.inputs[node.attrs.int("index") as usize].clone());
+            self.note_sizes(&node.outputs, &values[i]);
+        }
+        for (i, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| !inputs(node)) {
             let custom = self.customs.iter().find(|c| c.path.is_empty() && c.output.node as usize == i);
-            let outputs = door::with_line(node.at, node.backward, || match custom {
+            values[i] = door::with_line(node.at, node.backward, || match custom {
                 Some(custom) => self.custom(custom, node.inputs[0], &values),
                 None => self.step(i, &values),
             })?;
-            values.push(outputs);
+            self.note_sizes(&node.outputs, &values[i]);
         }
         let outputs = self.graph.outputs.iter().map(|v| of(&values, v).clone()).collect();
         Ok(Replayed { values, outputs })
     }
+    fn note_sizes(&self, recorded: &[Meta], outputs: &[Tensor]) {
+        for (meta, x) in recorded.iter().zip(outputs) {
+            let pairs = meta.shape.iter().zip(x.shape().iter());
+            let new = pairs.filter(|(d, n)| d != n && d.is_run_time() && d.name().is_some());
+            self.sizes.borrow_mut().extend(new.map(|(d, n)| (*d, *n)));
+        }
+    }
+    /// Attributes with the sizes as they are now, in graphs too.
+    fn attrs(&self, node: &Node) -> Attrs {
+        let sizes = self.sizes.borrow();
+        if sizes.is_empty() {
+            return node.attrs.clone();
+        }
+        let now = |d: Dim| sizes.iter().rev().find(|s| s.0 == d).map(|s| s.1);
+        node.attrs.with_all_sizes(&|d| d.replaced(&now))
+    }
     fn step(&self, i: usize, values: &[SmallVec<[Tensor; 1]>]) -> Result<SmallVec<[Tensor; 1]>> {
         let node = &self.graph.nodes[i];
-        if let Some(given) = self.given
-            && !flow_grad::recomputable(node.effect())
-        {
-            return self.recall(i, given, values);
-        }
-        if *node.op == ops::INPUT {
-            return Ok(SmallVec::from_elem(self.inputs[node.attrs.int("index") as usize].clone(), 1));
-        }
         if *node.op == ops::CONSTANT {
             return Ok(SmallVec::from_elem(node.attrs.tensor("value").clone(), 1));
+        }
+        if let Some(given) = self.given {
+            let kept = given.contains_key(&Value { node: i as u32, output: 0 });
+            if kept || !flow_grad::recomputable(node.effect()) {
+                return self.recall(i, given, values);
+            }
         }
         if *node.op == ops::READ_VARIABLE {
             let slot = node.attrs.int("slot") as usize;
@@ -90,7 +115,7 @@ impl Replay<'_> {
             };
             return Ok(outputs.into());
         }
-        let call = || door::try_apply(node.op, &operands, node.attrs.clone());
+        let call = || door::try_apply(node.op, &operands, self.attrs(node));
         if node.scope.is_empty() { call() } else { super::name_scope(node.scope, call) }
     }
     /// What a node with an effect gave, as if it gave it again.
@@ -101,19 +126,25 @@ impl Replay<'_> {
         values: &[SmallVec<[Tensor; 1]>],
     ) -> Result<SmallVec<[Tensor; 1]>> {
         let (node, at) = (&self.graph.nodes[i], door::here().0);
-        let value = |output| given.get(&Value { node: i as u32, output }).map(Tensor::alias);
-        let kept: Option<SmallVec<[Tensor; 1]>> = (0..node.outputs.len() as u32).map(value).collect();
-        let kept = kept.ok_or_else(|| Error::internal(node.op.name, "what an effect gave was not kept"))?;
+        // A tensor of its own, by an op: so a tape outside, which knows what was kept, knows what comes of it.
+        let value = |output| match given.get(&Value { node: i as u32, output }) {
+            Some(kept) => kept.try_identity(),
+            None => Err(Error::internal(node.op.name, "what an effect gave was not kept")),
+        };
+        let kept: SmallVec<[Tensor; 1]> = (0..node.outputs.len() as u32).map(value).collect::<Result<_>>()?;
         if node.is(&ops::READ_VARIABLE) {
             tape::watch_read(&self.variables[node.attrs.int("slot") as usize], &kept[0], at);
+        }
+        if node.graphs().next().is_none() && flow_grad::recomputable(node.effect()) {
+            let operands: SmallVec<[&Tensor; 4]> = node.inputs.iter().map(|v| of(values, v)).collect();
+            tape::record(node.op, &operands, &self.attrs(node), &kept, at);
         }
         if node.graphs().next().is_some() && !kept.is_empty() {
             let operands = node.inputs.iter().map(|v| of(values, v).clone()).collect();
             let names = node.attrs.graphs().map(|g| g.0);
             let customs =
                 names.flat_map(|name| customs_of(self.customs, i, name).into_iter().map(move |c| (name, c)));
-            let draft =
-                Draft { op: node.op, operands, attrs: node.attrs.clone(), customs: customs.collect() };
+            let draft = Draft { op: node.op, operands, attrs: self.attrs(node), customs: customs.collect() };
             flow_grad::recall(draft, &kept, at)?;
         }
         Ok(kept)
@@ -122,7 +153,8 @@ impl Replay<'_> {
     fn inside(&self, i: usize, name: &'static str, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let graph = self.graph.nodes[i].attrs.graph(name);
         let customs = customs_of(self.customs, i, name);
-        let replay = Replay { graph, inputs, variables: self.variables, customs: &customs, given: None };
+        let (variables, sizes) = (self.variables, self.sizes.clone());
+        let replay = Replay { graph, inputs, variables, customs: &customs, given: None, sizes };
         Ok(replay.run()?.outputs)
     }
     /// A graph of a node, traced again with these arguments; input `k` of it is argument `places[k]`.
@@ -162,7 +194,7 @@ impl Replay<'_> {
             metas.extend(stacks.iter().map(flow::row_meta));
             let body = self.traced(i, "body", &metas, &places)?;
             let (reverse, trips) =
-                (node.attrs.bool("reverse"), flow_grad::known(node.attrs.shape("trips")[0]));
+                (node.attrs.bool("reverse"), flow_grad::known(self.attrs(node).shape("trips")[0]));
             let made = Loop { initial, stays: &stays, rows: stacks, reverse, trips, kept };
             flow::draft_while(&made, condition, body)
         };
@@ -211,7 +243,7 @@ impl Replay<'_> {
                     meta.dtype,
                     meta.shape.iter().map(|d| d.size().unwrap_or(0)).collect::<Shape>(),
                 )?,
-                false => ops::try_stack(&rows, 0)?,
+                false => ops::try_stack(&even(rows)?, 0)?,
             });
         }
         Ok(all)
@@ -231,14 +263,35 @@ impl Replay<'_> {
             let graph = mine.pullback.as_ref().map_err(Clone::clone)?;
             let inputs: Vec<Tensor> =
                 std::iter::once(dy).chain(&operands).chain(&mine.captures).cloned().collect();
-            let replay =
-                Replay { graph, inputs: &inputs, variables: &mine.variables, customs: &[], given: None };
+            let replay = Replay {
+                graph,
+                inputs: &inputs,
+                variables: &mine.variables,
+                customs: &[],
+                given: None,
+                sizes: RefCell::default(),
+            };
             let mut grads = replay.run()?.outputs.into_iter();
             Ok(mine.given.iter().map(|g| if *g { grads.next() } else { None }).collect())
         });
         let at = door::here().0;
         Ok(SmallVec::from_elem(tape::attach(custom.name, &inputs, of(values, &y), at, pullback)?, 1))
     }
+}
+
+/// Rows in one of the largest of each size, with zeros behind.
+fn even(mut rows: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    if rows.iter().any(|x| x.shape() != rows[0].shape()) {
+        let size = |x: &Tensor, axis: usize| x.shape()[axis].size().unwrap_or(0);
+        let sizes: Vec<usize> =
+            (0..rows[0].rank()).map(|axis| rows.iter().map(|x| size(x, axis)).max().unwrap_or(0)).collect();
+        for x in &mut rows {
+            let behind: Vec<[usize; 2]> =
+                sizes.iter().enumerate().map(|(axis, n)| [0, n - size(x, axis)]).collect();
+            *x = x.try_pad(&behind)?;
+        }
+    }
+    Ok(rows)
 }
 
 /// Each tensor once, and which of them each one is.

@@ -1,11 +1,12 @@
 //! What is written around control flow. Blocks and labels are the user's own.
 
-use crate::analyse::{Breaks, Effects, Place};
+use crate::analyse::{self, Breaks, Effects, Place};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{
-    Expr, ExprBinary, ExprForLoop, ExprIf, ExprLoop, ExprMatch, ExprWhile, Ident, RangeLimits, Type,
-    parse_quote,
+    Block, Expr, ExprBinary, ExprCall, ExprForLoop, ExprIf, ExprLoop, ExprMatch, ExprWhile, Ident, Local,
+    Pat, RangeLimits, Type, parse_quote,
 };
 
 /// A variable that a construct may change.
@@ -51,7 +52,7 @@ fn respanned(p: &TokenStream, span: Span) -> TokenStream {
 
 /// What a lowered body begins with: the traits whose methods it calls.
 pub fn traits(p: &TokenStream) -> syn::Stmt {
-    parse_quote!(#[allow(unused_imports)] use #p::{HostSide as _, ViaAny as _, ViaState as _};)
+    parse_quote!(#[allow(unused_imports)] use #p::{HostScrutinee as _, HostSide as _, ViaAny as _, ViaState as _};)
 }
 
 /// What stands around an `if` or a `match`, beside the construct itself.
@@ -122,6 +123,32 @@ impl Around<'_> {
     }
 }
 
+/// A guard of a `match`: no tensor can choose an arm so.
+pub fn guard(p: &TokenStream, guard: &mut Expr) {
+    let call = respanned(&quote!(#p::guard), guard.span());
+    let call = quote_spanned!(guard.span()=> #call(#guard));
+    *guard = parse_quote!(#call);
+}
+
+/// A `match` of the host: says at patterns that a tensor cannot have that it has none. Whether there was anything to say.
+pub fn patterns(p: &TokenStream, source: &mut ExprMatch, odd: &[Span]) -> bool {
+    let mut place = &*source.expr;
+    while let Expr::Reference(r) = place {
+        place = &r.expr;
+    }
+    if odd.is_empty() || !matches!(place, Expr::Path(_) | Expr::Field(_)) {
+        return false;
+    }
+    let each = odd.iter().map(|span| {
+        let p = respanned(p, *span);
+        quote_spanned!(*span=> #p::Scrutinee(&#place).pattern(#p::Pattern);)
+    });
+    let scrutinee = &source.expr;
+    let block = quote_spanned!(scrutinee.span()=> { #(#each)* #scrutinee });
+    *source.expr = parse_quote!(#block);
+    true
+}
+
 /// `while`.
 pub fn while_loop(
     p: &TokenStream,
@@ -130,21 +157,27 @@ pub fn while_loop(
     test: &Ident,
     carried: &[Carried],
     effects: &Effects,
-    leaves: bool,
 ) -> Expr {
     let (cond, body, label) = (&source.cond, &source.body, &source.label);
-    let probe = match leaves {
+    let probe = match analyse::escapes(cond) {
         // It leaves the function, which a closure cannot: so it is a `bool`.
         true => quote!(true),
         false => quote!(#cond),
     };
     let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
+    let leaves = leaves(state, body);
     parse_quote!({
         let mut #state = #p::while_loop(|| #probe);
+        #leaves
         #checks
         #label while #state.at() #with .turn() && { let #test = #cond; #state.at() #with .test(#test) } #body
         #state.at() #with .after();
     })
+}
+
+/// Tells a loop of the host that its turns may be left.
+fn leaves(state: &Ident, body: &Block) -> Option<TokenStream> {
+    analyse::block_escapes(body).then(|| quote!(#state.leaves();))
 }
 
 /// `while true`.
@@ -200,9 +233,11 @@ pub fn for_loop(
     let (pat, items, body, label) = (&source.pat, &source.expr, &source.body, &source.label);
     let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
     let begin = quote_spanned!(state.span()=> #p::for_loop(#items));
+    let leaves = leaves(state, body);
     parse_quote!({
         match #begin {
             mut #state => {
+                #leaves
                 #checks
                 #label while let ::core::option::Option::Some(#pat) = #state.at() #with .next() #body
                 #state.at() #with .after();
@@ -211,29 +246,66 @@ pub fn for_loop(
     })
 }
 
-/// `a..b` behind `in`, also under methods: one of tensors if an end is a tensor.
-pub fn ranges(p: &TokenStream, items: &mut Expr) {
+/// `a..b` behind `in`, also under methods: one of tensors if an end is a tensor, or if the loop is staged.
+pub fn ranges(p: &TokenStream, items: &mut Expr, staged: bool) {
     match items {
-        Expr::Paren(inner) => ranges(p, &mut inner.expr),
-        Expr::Group(inner) => ranges(p, &mut inner.expr),
-        Expr::MethodCall(call) => ranges(p, &mut call.receiver),
+        Expr::Paren(inner) => ranges(p, &mut inner.expr, staged),
+        Expr::Group(inner) => ranges(p, &mut inner.expr, staged),
+        Expr::MethodCall(call) => ranges(p, &mut call.receiver, staged),
         Expr::Range(range) => {
             let (Some(start), Some(end)) = (&range.start, &range.end) else { return };
             let to = match range.limits {
                 RangeLimits::HalfOpen(_) => quote!(to),
                 RangeLimits::Closed(_) => quote!(up_to),
             };
-            *items = parse_quote!(#p::StartTo::#to(#start, #end));
+            let span = start.span();
+            let call = match staged {
+                true => respanned(&quote!(#p::StagedRange::#to), span),
+                false => quote!(#p::StartTo::#to),
+            };
+            let call = quote_spanned!(span=> #call(#start, #end));
+            *items = parse_quote!(#call);
         }
         _ => {}
     }
 }
 
+/// A list that is only pushed to and stacked.
+pub fn list(p: &TokenStream, local: &mut Local) {
+    if let Pat::Type(typed) = &local.pat {
+        local.pat = (*typed.pat).clone();
+    }
+    if let Some(init) = &mut local.init {
+        *init.expr = parse_quote!(<#p::List as ::core::default::Default>::default());
+    }
+}
+
+/// Its end.
+pub fn stack(p: &TokenStream, call: &mut ExprCall) {
+    let stack = respanned(&quote!(#p::List::stack), call.func.span());
+    *call.func = parse_quote!(#stack);
+}
+
 /// `a < b`.
 pub fn comparison(p: &TokenStream, left: &Expr, method: &str, right: &Expr, span: Span) -> Expr {
     let method = Ident::new(method, Span::mixed_site().located_at(span));
+    let p = respanned(p, left.span());
     let call = quote_spanned!(span=> #p::Side(&(#left)).#method(&(#right)));
     parse_quote!(#call)
+}
+
+/// A variable that decides stays the user's: a `bool` is copied, a tensor must be too.
+pub fn keep(condition: &mut Expr) {
+    match condition {
+        Expr::Paren(inner) => keep(&mut inner.expr),
+        Expr::Group(inner) => keep(&mut inner.expr),
+        Expr::Unary(not) if matches!(not.op, syn::UnOp::Not(_)) => keep(&mut not.expr),
+        Expr::Path(_) | Expr::Field(_) => {
+            let to_owned = Ident::new("to_owned", Span::mixed_site().located_at(condition.span()));
+            *condition = parse_quote!(#condition.#to_owned());
+        }
+        _ => {}
+    }
 }
 
 /// `a && b`, `a || b`.

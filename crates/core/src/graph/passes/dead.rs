@@ -14,6 +14,7 @@ pub(super) fn run(graph: &Graph) -> Result<Graph> {
         used[i] |= !node.effect().droppable() || *node.op == ops::INPUT;
         if used[i] {
             node.inputs.iter().for_each(|v| used[v.node as usize] = true);
+            node.each_sized_by(graph, &mut |v| used[v.node as usize] = true);
         }
     }
     let mut rebuild = Rebuild::new(graph);

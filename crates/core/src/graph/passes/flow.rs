@@ -88,6 +88,9 @@ pub(super) fn trim(graph: &Graph) -> Result<Graph> {
     for v in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
         used[v.node as usize][v.output as usize] = true;
     }
+    for node in &graph.nodes {
+        node.each_sized_by(graph, &mut |v| used[v.node as usize][v.output as usize] = true);
+    }
     let mut rebuild = Rebuild::new(graph);
     for (node, used) in graph.nodes.iter().zip(&used) {
         match node.graphs().next() {
@@ -245,6 +248,7 @@ fn needed_nodes(graph: &Graph, values: &[Value]) -> Vec<bool> {
         needed[i] |= !node.effect().droppable();
         if needed[i] {
             node.inputs.iter().for_each(|v| needed[v.node as usize] = true);
+            node.each_sized_by(graph, &mut |v| needed[v.node as usize] = true);
         }
     }
     needed

@@ -181,7 +181,11 @@ impl<'a> TensorJoin<'a> {
     }
     /// All have been named: the ways meet.
     pub fn end(mut self) {
-        let Some(begun) = self.turn.begun.get() else { return };
+        self.meet().or_raise();
+        self.places.renew(self.turn.at).or_raise();
+    }
+    fn meet(&mut self) -> Result<()> {
+        let Some(begun) = self.turn.begun.get() else { return Ok(()) };
         let joined = match self.places.other() {
             Some(name) => Err(Error::invalid(
                 "function",
@@ -190,9 +194,10 @@ impl<'a> TensorJoin<'a> {
             .at(self.turn.at)),
             None => arrive(Target::Join(begun), self.places.values(), self.turn.at),
         };
-        if let Some(values) = joined.or_raise() {
+        if let Some(values) = joined? {
             self.places.set(&values);
         }
+        Ok(())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::arrive::{arrive, arrive_with, bug};
 use super::faces::{Condition, InGraph, decided};
+use super::list::Pushed;
 use super::nodes;
 use super::outcome::{First, Outcome, Target, Values, zeros};
-use super::places::{MaybePlace, Places, State};
+use super::places::{Left, MaybePlace, Places, State};
 use super::ranges::IntoLoop;
 use super::{Event, Open, Turning, Turns, abandon, explorer, exploring, quietly};
 use crate::dim::Dim;
@@ -44,6 +45,8 @@ pub struct Loops {
     left: bool,
     /// What `break` gave.
     value: Vec<Tensor>,
+    /// A turn may be left under a condition: ways can meet before the next one.
+    leaves: bool,
 }
 
 /// What the present turn is.
@@ -51,12 +54,27 @@ pub(super) enum Head {
     /// The first of a loop that is traced: variables become symbols.
     Symbols(Vec<Tensor>),
     /// The loop is a node: variables become its results.
-    Left(Vec<Tensor>),
+    Left(Left),
 }
 
 impl Loops {
     /// A turn of a loop of the host begins.
     pub(super) fn host_head(&mut self, places: &mut Places<'_>, at: Line) -> Result<()> {
+        self.host_turn(places, at)?;
+        self.renew(places, at)
+    }
+    /// In a loop whose turns cannot be left nothing ever meets.
+    fn renew(&self, places: &mut Places<'_>, at: Line) -> Result<()> {
+        match self.leaves && places.other().is_none() {
+            true => places.renew(at),
+            false => Ok(()),
+        }
+    }
+    /// Turns of it may be left.
+    pub(super) fn leaves(&mut self) {
+        self.leaves = true;
+    }
+    fn host_turn(&mut self, places: &mut Places<'_>, at: Line) -> Result<()> {
         if !exploring() {
             return Ok(());
         }
@@ -70,9 +88,10 @@ impl Loops {
     /// A loop of the host has ended.
     pub(super) fn host_after(&mut self, places: &mut Places<'_>, at: Line) -> Result<()> {
         match self.begun {
-            Some(begun) if exploring() => self.host_meet(Target::Behind(begun), places, at),
-            _ => Ok(()),
+            Some(begun) if exploring() => self.host_meet(Target::Behind(begun), places, at)?,
+            _ => {}
         }
+        self.renew(places, at)
     }
     fn host_meet(&mut self, target: Target, places: &mut Places<'_>, at: Line) -> Result<()> {
         // With a host value among them the ways stay apart, and each keeps its own.
@@ -110,6 +129,7 @@ impl Loops {
             e.at
         })?;
         self.begun = Some(begun);
+        places.enter();
         match explorer(|e| e.peek().cloned())? {
             Some(_) => self.answer(),
             None => {
@@ -151,7 +171,23 @@ impl Loops {
         value: &mut Places<'_>,
         at: Line,
     ) -> Result<()> {
-        let Some(begun) = self.begun else { return Ok(()) };
+        if let Some(begun) = self.begun {
+            self.come_out(begun, places, value, at)?;
+        }
+        Loops::after(places, value, at)
+    }
+    fn after(places: &mut Places<'_>, value: &mut Places<'_>, at: Line) -> Result<()> {
+        // The way back comes to what is carried first.
+        value.renew(at)?;
+        places.renew(at)
+    }
+    fn come_out(
+        &mut self,
+        begun: usize,
+        places: &mut Places<'_>,
+        value: &mut Places<'_>,
+        at: Line,
+    ) -> Result<()> {
         if !self.left {
             let known = explorer(|e| matches!(e.peek(), Some(Event::Left { .. })))?;
             if !known {
@@ -162,7 +198,7 @@ impl Loops {
                 }
             }
             match self.answer()? {
-                Head::Left(carried) => places.set(&carried),
+                Head::Left(left) => places.leave(&left)?,
                 Head::Symbols(_) => return Err(bug("a loop began where it ended")),
             }
         }
@@ -285,7 +321,7 @@ fn part(end: Target, groups: Vec<(Target, Values)>, code: Option<&Tensor>, at: L
 
 /// A loop as a node of the graph.
 struct Node {
-    carried: Vec<Tensor>,
+    carried: Left,
     value: Vec<Tensor>,
     /// Where it was left for.
     code: Option<Tensor>,
@@ -302,16 +338,27 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
     let number = |t: Target| explorer(|e| crate::constant(e.code(t)));
 
     // What the turn makes of what is carried.
-    let mut own = Values { tensors: symbols[counter..].to_vec(), places: initial.places.clone() };
+    let mut own = Values { tensors: symbols[counter..].to_vec(), ..initial.clone() };
+    let mut pushes = vec![];
     if let Some(values) = outcome.group(next) {
-        initial.agree(values, ["before the loop's body", "after it"], at)?;
-        own = values.clone();
+        (own, pushes) = values.clone().apart(&initial);
+        initial.agree(&own, ["before the loop's body", "after it"], at)?;
+    }
+    if let Some(x) = pushes.iter().flatten().find(|x| x.shape().iter().any(|d| d.is_run_time())) {
+        let text = format!("what is pushed in a turn must have a shape that is known, it is {}", x.meta());
+        return Err(Error::invalid("function", text)
+            .with_hint(
+                "a list that an inner loop over tensors fills is stacked, and reduced, before the turn ends",
+            )
+            .at(at));
     }
     let mut results: Vec<Tensor> = vec![];
     if counter == 1 {
         results.push(ops::try_add(&symbols[0], 1)?);
     }
     results.extend(own.tensors);
+    let pushed: Vec<Pushed> = own.lists.iter().map(|l| l.1.clone()).collect();
+    let stacked: Vec<Tensor> = pushes.iter().flatten().cloned().collect();
 
     // Whether and where it was left.
     let mut extra: Vec<(Tensor, Tensor)> = vec![];
@@ -333,7 +380,9 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
     }
     let groups: Vec<(Target, Values)> = outcome.groups.iter().filter(|g| g.0 != next).cloned().collect();
     let payload: Vec<Tensor> = groups.iter().flat_map(|g| g.1.tensors.iter().cloned()).collect();
-    results.extend(extra.iter().map(|x| x.1.clone()).chain(payload.iter().cloned()));
+    results.extend(
+        extra.iter().map(|x| x.1.clone()).chain(payload.iter().cloned()).chain(stacked.iter().cloned()),
+    );
     let mut body = flow::end_sub(&results)?;
 
     // What stands before the first turn.
@@ -357,7 +406,7 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
         _ => None,
     };
     explorer(|e| e.rewind(begun))?;
-    let (made, taped) = nodes::make_while(&first, condition, body, trips, at)?;
+    let (made, taped) = nodes::make_while(&first, condition, body, stacked.len(), trips, at)?;
     let mut made = made.into_iter();
     let mut take = |n: usize| made.by_ref().take(n).collect::<Vec<Tensor>>();
     take(counter);
@@ -369,10 +418,19 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
         let tensors = take(values.tensors.len());
         match target == leave {
             true => value = tensors,
-            false => left.push((target, Values { tensors, places: values.places })),
+            false => left.push((target, Values { tensors, ..values })),
         }
     }
-    Ok(Node { carried, value, code, groups: left, taped })
+    // Each place in its turn: what it carried, or what was stacked for it.
+    let mut carried = carried.into_iter();
+    let mut tensors = vec![];
+    for (k, place) in initial.places.iter().enumerate() {
+        match initial.lists.iter().position(|l| l.0 == k) {
+            Some(list) => tensors.extend(take(pushes.get(list).map_or(0, Vec::len))),
+            None => tensors.extend(carried.by_ref().take(place.1)),
+        }
+    }
+    Ok(Node { carried: Left { tensors, pushed }, value, code, groups: left, taped })
 }
 
 /// The graph that decides whether another turn comes.
@@ -461,6 +519,11 @@ macro_rules! loops {
 loops! { HostLoop TensorLoop BareLoop }
 
 impl HostLoop {
+    /// Turns of it may be left.
+    #[inline]
+    pub fn leaves(&mut self) {
+        self.0.leaves();
+    }
     /// Any variable may be changed.
     #[inline]
     pub fn check<T: ?Sized>(&self, _: &T) {}
@@ -476,6 +539,9 @@ impl BareLoop {
 }
 
 impl TensorLoop {
+    /// Turns of it may be left.
+    #[inline]
+    pub fn leaves(&mut self) {}
     /// Only tensors, and what is made of them, may be changed.
     #[inline]
     pub fn check<T: State>(&self, _: &T) {}
@@ -505,6 +571,7 @@ impl At<'_, '_, TensorLoop> {
     /// A turn begins, unless the loop is a node now.
     pub fn turn(mut self) -> bool {
         if !exploring() {
+            self.places.renew(self.at).or_raise();
             return true;
         }
         match self.inner.0.tensor_head(|| Turns::Asking, &mut self.places, self.at).or_raise() {
@@ -512,8 +579,8 @@ impl At<'_, '_, TensorLoop> {
                 self.places.set(&symbols);
                 true
             }
-            Head::Left(carried) => {
-                self.places.set(&carried);
+            Head::Left(left) => {
+                self.places.leave(&left).or_raise();
                 false
             }
         }
@@ -565,7 +632,7 @@ impl At<'_, '_, BareLoop> {
     }
     fn try_turn(&mut self) -> Result<()> {
         if !exploring() {
-            return Ok(());
+            return self.places.renew(self.at);
         }
         self.parted(self.inner.0.begun)?;
         let inner = &mut self.inner.0;
@@ -580,11 +647,11 @@ impl At<'_, '_, BareLoop> {
         if inner.begun.is_none() {
             inner.begun = Some(explorer(|e| e.mark())??);
         }
-        Ok(())
+        self.places.renew(self.at)
     }
     /// If ways have parted in a loop that was taken turn by turn, it is a loop over tensors.
     fn parted(&self, begun: Option<usize>) -> Result<()> {
-        let Some(begun) = begun else { return Ok(()) };
+        let Some(begun) = begun.filter(|_| exploring()) else { return Ok(()) };
         let convert = explorer(|e| {
             let open = e.peek().is_none() && e.open.iter().any(|o| o.begun > begun);
             let convert = open && !e.tensor_loops.contains(&begun);
@@ -600,15 +667,12 @@ impl At<'_, '_, BareLoop> {
         self.try_after().or_raise();
     }
     fn try_after(&mut self) -> Result<()> {
-        if !exploring() {
-            return Ok(());
-        }
         self.parted(self.inner.0.begun)?;
-        let inner = &mut self.inner.0;
-        let Some(begun) = inner.begun else { return Ok(()) };
-        if explorer(|e| e.tensor_loops.contains(&begun))? {
-            return inner.tensor_after(&mut self.places, &mut self.value, self.at);
+        match self.inner.0.begun {
+            Some(begun) if explorer(|e| e.tensor_loops.contains(&begun))? => {
+                self.inner.0.tensor_after(&mut self.places, &mut self.value, self.at)
+            }
+            _ => Loops::after(&mut self.places, &mut self.value, self.at),
         }
-        Ok(())
     }
 }

@@ -9,17 +9,22 @@
 
 mod arrive;
 mod faces;
+mod list;
 mod loops;
 mod nodes;
 mod outcome;
+mod patterns;
 mod places;
 mod ranges;
 
 pub(crate) use faces::decided;
 pub use faces::{HostSide, Panicking, Printing, Side, and, assert_that, condition, matched, or};
+pub use list::List;
 pub use loops::{bare, for_loop, while_loop};
+pub use patterns::{HostScrutinee, Pattern, Scrutinee, guard};
+pub(crate) use places::renewed_structure;
 pub use places::{State, ViaAny, ViaState, Wrap};
-pub use ranges::{Rows, StartTo, TensorRange, rows};
+pub use ranges::{Rows, StagedRange, StartTo, TensorRange, rows};
 
 use super::context;
 use super::flow;
@@ -59,7 +64,7 @@ enum Event {
     Body(Vec<Tensor>),
     /// The loop is a node now.
     Left {
-        carried: Vec<Tensor>,
+        carried: places::Left,
         value: Vec<Tensor>,
         /// What is brought to the only place that the loop is ever left for, if it is not behind the loop.
         out: Option<Vec<(Target, Values)>>,
@@ -217,10 +222,15 @@ fn finish<R: Structure>(result: R) -> Result<R> {
 /// The ways inside a function that is put into the one that is traced meet at its end.
 #[track_caller]
 pub(crate) fn region<R: Structure>(body: impl FnOnce() -> R) -> Result<R> {
+    let at = Line::caller();
+    let result = inside(body, at)?;
+    places::renewed_structure(result, at)
+}
+
+fn inside<R: Structure>(body: impl FnOnce() -> R, at: Line) -> Result<R> {
     if !exploring() {
         return Ok(body());
     }
-    let at = Line::caller();
     let begun = explorer(Explorer::mark)??;
     let result = body();
     if !explorer(|e| e.has_ways_since(begun))? {

@@ -27,11 +27,12 @@ pub(super) fn make_while(
     initial: &[Tensor],
     condition: Sub,
     body: Sub,
+    extras: usize,
     trips: Option<Dim>,
     at: Line,
 ) -> Result<(Vec<Tensor>, Option<Told>)> {
     let marks = tape::marks();
-    let made = flow::make_while(initial, condition, body, 0, trips, at)?;
+    let made = flow::make_while(initial, condition, body, extras, trips, at)?;
     Ok((made, Told::since(&marks)))
 }
 

@@ -1,6 +1,7 @@
 //! Where ways end and what they bring along.
 
 use super::Open;
+use super::list::Pushed;
 use crate::dtype::DType;
 use crate::error::{Error, Place as Line, Result};
 use crate::graph::{Graph, Node, Value};
@@ -59,12 +60,31 @@ pub(super) struct Values {
     pub(super) tensors: Vec<Tensor>,
     /// For each variable: its name, how many tensors it has, and its exact key.
     pub(super) places: Vec<(&'static str, usize, Vec<u64>)>,
+    /// Which places are lists, and what they hold.
+    pub(super) lists: Vec<(usize, Pushed)>,
 }
 
 impl Values {
     pub(super) fn one(name: &'static str, tensors: Vec<Tensor>, words: Vec<u64>) -> Values {
         let n = tensors.len();
-        Values { tensors, places: vec![(name, n, words)] }
+        Values { tensors, places: vec![(name, n, words)], lists: vec![] }
+    }
+    /// The values without what lists hold, and that for each of them.
+    pub(super) fn apart(mut self, empty: &Values) -> (Values, Vec<Vec<Tensor>>) {
+        let mut kept = vec![];
+        let mut lists = vec![];
+        let mut rest = std::mem::take(&mut self.tensors).into_iter();
+        for (k, place) in self.places.iter_mut().enumerate() {
+            let own: Vec<Tensor> = rest.by_ref().take(place.1).collect();
+            match self.lists.iter().any(|l| l.0 == k) {
+                true => {
+                    lists.push(own);
+                    *place = empty.places[k].clone();
+                }
+                false => kept.extend(own),
+            }
+        }
+        (Values { tensors: kept, ..self }, lists)
     }
     /// The variable that tensor `i` is in.
     fn name(&self, i: usize) -> &'static str {
@@ -97,7 +117,8 @@ impl Values {
                 format!(
                     "`{name}` is built otherwise {one} than {two}: it differs in a host value, a length or a variant"
                 ),
-                "only tensors can differ: a list that grows in a loop over tensors must be a tf::TensorArray"
+                "only tensors can differ: what is pushed to a list must be as much each way, and over tensors a list is filled \
+                 by `push` alone and read by `tf::stack(&list, ..)`; else use a tf::TensorArray"
                     .into(),
             );
         }

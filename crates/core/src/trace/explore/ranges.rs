@@ -58,6 +58,11 @@ fn over<S: Items>(items: S, at: Line) -> TensorFor<S> {
 }
 
 impl<I> HostFor<I> {
+    /// Turns of it may be left.
+    #[inline]
+    pub fn leaves(&mut self) {
+        self.inner.leaves();
+    }
     /// The variables at the beginning of a turn.
     #[track_caller]
     pub fn at<'l, 'a>(&'l mut self) -> At<'l, 'a, HostFor<I>> {
@@ -84,6 +89,9 @@ impl<I: Iterator> At<'_, '_, HostFor<I>> {
 }
 
 impl<S: Items> TensorFor<S> {
+    /// Turns of it may be left.
+    #[inline]
+    pub fn leaves(&mut self) {}
     /// The variables at the beginning of a turn.
     #[track_caller]
     pub fn at<'l, 'a>(&'l mut self) -> At<'l, 'a, TensorFor<S>> {
@@ -104,6 +112,7 @@ impl<S: Items> At<'_, '_, TensorFor<S>> {
     }
     fn try_next(&mut self) -> Result<Option<S::Item>> {
         if !exploring() {
+            self.places.renew(self.at)?;
             let turn = self.inner.turn;
             self.inner.turn += 1;
             let more = turn < self.inner.count.item::<i32>()?;
@@ -115,8 +124,8 @@ impl<S: Items> At<'_, '_, TensorFor<S>> {
                 self.places.set(&symbols[1..]);
                 self.inner.items.get(&symbols[0]).map(Some)
             }
-            Head::Left(carried) => {
-                self.places.set(&carried);
+            Head::Left(left) => {
+                self.places.leave(&left)?;
                 Ok(None)
             }
         }
@@ -293,11 +302,112 @@ impl TensorRange {
 impl Items for TensorRange {
     type Item = Tensor;
     fn count(&self) -> Result<Tensor> {
-        self.count.try_cast(DType::I32)
+        match self.count.dtype() {
+            DType::I32 => Ok(self.count.clone()),
+            _ => self.count.try_cast(DType::I32),
+        }
     }
     fn get(&self, k: &Tensor) -> Result<Tensor> {
         let k = k.try_cast(self.start.dtype())?;
         self.start.try_add(&k.try_multiply(&self.step)?)
+    }
+}
+
+/// Integers of the host as a loop of the graph, under `#[tf::stage]`: the body is traced once, with the number as a tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct StagedRange {
+    start: i64,
+    step: i64,
+    count: i64,
+    dtype: DType,
+}
+
+/// An end of a range that can be staged.
+#[diagnostic::on_unimplemented(
+    message = "a range of `{Self}` cannot be staged",
+    label = "not an integer of the host",
+    note = "`#[stage]` is for ranges of `i32`, `i64` and `usize`; over tensors a `for` is a loop of the graph without it"
+)]
+pub trait Stage {
+    #[doc(hidden)]
+    const DTYPE: DType;
+    #[doc(hidden)]
+    fn number(self) -> i128;
+}
+
+macro_rules! stages {
+    ($($t:ty => $d:ident;)*) => { $(
+        impl Stage for $t {
+            const DTYPE: DType = DType::$d;
+            fn number(self) -> i128 {
+                self as i128
+            }
+        }
+    )* };
+}
+
+stages! { i32 => I32; i64 => I64; usize => I32; }
+
+impl StagedRange {
+    /// `a..b`
+    ///
+    /// # Panics
+    ///
+    /// If an end is not an i32, for `usize`.
+    #[track_caller]
+    pub fn to<T: Stage>(start: T, end: T) -> StagedRange {
+        StagedRange::new::<T>(start.number(), end.number())
+    }
+    /// `a..=b`
+    ///
+    /// # Panics
+    ///
+    /// If an end is not an i32, for `usize`.
+    #[track_caller]
+    pub fn up_to<T: Stage>(start: T, end: T) -> StagedRange {
+        StagedRange::new::<T>(start.number(), end.number() + 1)
+    }
+    #[track_caller]
+    fn new<T: Stage>(start: i128, end: i128) -> StagedRange {
+        let fits = |n: i128| crate::tensor::Scalar::Int(n).fits(T::DTYPE);
+        let all = match fits(start) && (end <= start || fits(end - 1)) && i32::try_from(end - start).is_ok() {
+            true => Ok(StagedRange {
+                start: start as i64,
+                step: 1,
+                count: (end - start).max(0) as i64,
+                dtype: T::DTYPE,
+            }),
+            false => {
+                let text = format!("{start}..{end} cannot be staged: its numbers do not fit {}", T::DTYPE);
+                Err(Error::invalid("for", text))
+            }
+        };
+        all.or_raise()
+    }
+    /// Every `k`th.
+    ///
+    /// # Panics
+    ///
+    /// If `k` is 0.
+    #[must_use]
+    pub fn step_by(self, k: usize) -> StagedRange {
+        assert!(k != 0, "a step must be above zero");
+        let k = k as i64;
+        StagedRange { step: self.step.saturating_mul(k), count: (self.count + k - 1) / k, ..self }
+    }
+    /// From the last to the first.
+    #[must_use]
+    pub fn rev(self) -> StagedRange {
+        StagedRange { start: self.start + (self.count - 1) * self.step, step: -self.step, ..self }
+    }
+}
+
+impl IntoLoop for StagedRange {
+    type Loop = TensorFor<TensorRange>;
+    fn into_loop(self, at: Line) -> TensorFor<TensorRange> {
+        let number = |n: i64, dtype| crate::tensor::Scalar::Int(n.into()).tensor(dtype);
+        let (start, step) = (number(self.start, self.dtype), number(self.step, self.dtype));
+        over(TensorRange { start, step, count: number(self.count, DType::I32) }, at)
     }
 }
 

@@ -1,0 +1,10 @@
+use tenfold_macros::function;
+
+struct Tensor;
+
+#[function]
+fn f(x: &Tensor) {
+    let _ = || yield x;
+}
+
+fn main() {}
