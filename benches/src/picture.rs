@@ -55,9 +55,7 @@ pub fn draw(path: &Path, groups: &[Group]) -> Result<(), Box<dyn Error>> {
     let label = |y: &f64| {
         let i = groups.len() as f64 - y;
         let group = (i.fract() == 0.0 && i >= 0.0).then(|| groups.get(i as usize)).flatten();
-        group
-            .map(|g| format!("{} {} ({})", g.figure.workload, g.figure.variant, g.threads))
-            .unwrap_or_default()
+        group.map(|g| g.name()).unwrap_or_default()
     };
     let mut mesh = chart.configure_mesh();
     mesh.y_labels(groups.len() + 2)

@@ -95,6 +95,15 @@ pub struct Group {
 }
 
 impl Group {
+    /// As it stands in tables: `W8 pair`, `W8 pair, one thread`.
+    pub fn name(&self) -> String {
+        let Figure { workload, variant, .. } = self.figure;
+        if self.threads == 1 {
+            format!("{workload} {variant}, one thread")
+        } else {
+            format!("{workload} {variant}")
+        }
+    }
     /// The best row of this framework.
     pub fn best(&self, framework: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.framework == framework)
@@ -222,9 +231,8 @@ pub fn markdown(groups: &[Group], limits: &[Limits]) -> String {
         let missing = || "–".to_owned();
         let _ = writeln!(
             out,
-            "| {} {} | {} | {} | {} | {} | {} |",
-            group.figure.workload,
-            group.figure.variant,
+            "| {} | {} | {} | {} | {} | {} |",
+            group.name(),
             group.figure.unit.name(),
             range.unwrap_or_else(missing),
             peers.iter().map(|peer| cell(peer)).collect::<Vec<_>>().join(" | "),

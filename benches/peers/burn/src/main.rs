@@ -75,7 +75,7 @@ fn adam() -> Adam {
 }
 
 fn scalar(x: Tensor<1>) -> f32 {
-    x.into_data_as::<f32>().into_vec::<f32>().expect("f32")[0]
+    x.into_data_as::<f32>().try_into_vec::<f32>().expect("f32")[0]
 }
 
 fn wait(device: &Device) {
