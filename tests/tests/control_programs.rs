@@ -100,10 +100,10 @@ fn cube_root(c: &Tensor, tolerance: f64) -> Tensor {
 /// A cell over time, with a list of its states: the mean of the last state, and all of them.
 #[tf::function(x: [time, batch, 2])]
 fn cell_over_time(x: &Tensor, w: &tf::Variable, u: &tf::Variable) -> (Tensor, Tensor) {
-    let mut h = x.gather(&tf::constant(0), 0).matmul(&w.read()) * 0.0;
+    let mut h = x.gather(&tf::constant(0), 0).matmul(w.read()) * 0.0;
     let mut states = vec![];
     for row in x {
-        h = (row.matmul(&w.read()) + h.matmul(&u.read())).tanh();
+        h = (row.matmul(w.read()) + h.matmul(u.read())).tanh();
         states.push(h.clone());
     }
     (h.mean(), tf::stack(&states, 1))

@@ -129,7 +129,7 @@ fn a_training_is_the_same_for_any_number_of_threads() {
 fn calls_from_inside_a_pool_are_the_same() {
     let mut numbers = suite::Numbers::new(3);
     let x = numbers.tensor(tf::DType::F32, &[200, 300].into());
-    let f = |x: &Tensor| x.matmul(&x.transpose([1, 0])).tanh().reduce_sum(0, false);
+    let f = |x: &Tensor| x.matmul(x.transpose([1, 0])).tanh().reduce_sum(0, false);
     let want = f(&x);
     let before = tf::threads::get();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(6).build().expect("a pool");

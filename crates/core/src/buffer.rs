@@ -1,15 +1,14 @@
-//! Host memory: aligned, fallible, shared.
+//! Host memory of a tensor: aligned, fallible, shared; a few bytes lie in the tensor itself.
 //!
-//! One of the few files with `unsafe`. Fresh memory is zeroed, so that a buffer is always initialised bytes.
+//! One of the few files with `unsafe`. Memory is always initialised bytes (see `memory.rs`).
 
 use crate::error::{Error, Kind, Result};
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use crate::memory;
 use std::any::Any;
+use std::cell::RefCell;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-
-/// Alignment of every allocation: a cache line, and the widest vector.
-pub(crate) const ALIGN: usize = 64;
 
 /// Initialised bytes, owned.
 pub struct Buffer {
@@ -19,8 +18,8 @@ pub struct Buffer {
 }
 
 enum Owner {
-    /// Allocated here, with this layout.
-    Own(Layout),
+    /// Recycled memory.
+    Own,
     /// A `Vec` of somebody, kept alive; the pointer is its data.
     Adopted(#[allow(dead_code, reason = "held for its Drop")] Box<dyn Any + Send + Sync>),
     /// Nothing to free.
@@ -33,15 +32,23 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
+    /// No bytes.
+    const EMPTY: Buffer = Buffer { ptr: NonNull::<u128>::dangling().cast(), len: 0, owner: Owner::Empty };
+
     /// `len` zero bytes, or `ResourceExhausted`.
     pub fn zeroed(len: usize) -> Result<Buffer> {
+        Buffer::of(len, true)
+    }
+    /// `len` bytes of any value, to be overwritten, or `ResourceExhausted`.
+    pub fn room(len: usize) -> Result<Buffer> {
+        Buffer::of(len, false)
+    }
+    fn of(len: usize, zeroed: bool) -> Result<Buffer> {
         if len == 0 {
-            return Ok(Buffer { ptr: NonNull::<u128>::dangling().cast(), len, owner: Owner::Empty });
+            return Ok(Buffer::EMPTY);
         }
-        let layout = Layout::from_size_align(len, ALIGN).map_err(|_| exhausted(len))?;
-        // SAFETY: the layout has a size that is not zero.
-        let ptr = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| exhausted(len))?;
-        Ok(Buffer { ptr, len, owner: Owner::Own(layout) })
+        let ptr = memory::take(len, zeroed).ok_or_else(|| exhausted(len))?;
+        Ok(Buffer { ptr, len, owner: Owner::Own })
     }
     /// Takes over a vector's memory without copying it.
     pub fn adopt<T: bytemuck::NoUninit + Send + Sync>(values: Vec<T>) -> Buffer {
@@ -77,46 +84,151 @@ fn exhausted(len: usize) -> Error {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Owner::Own(layout) = self.owner {
-            // SAFETY: allocated in `zeroed` with this layout, and freed once.
-            unsafe { dealloc(self.ptr.as_ptr(), layout) }
+        if matches!(self.owner, Owner::Own) {
+            // SAFETY: taken in `of` with this length, and given back once.
+            unsafe { memory::give_back(self.ptr, self.len) }
         }
     }
 }
 
-/// A window of a shared buffer: the data of a host tensor.
+/// So many bytes lie in the storage itself.
+const FEW: usize = 64;
+
+/// The data of a host tensor: a few bytes, or a window of a shared buffer.
 #[derive(Clone)]
-pub struct Storage {
-    buffer: Arc<Buffer>,
-    offset: usize,
-    len: usize,
+pub struct Storage(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Few(u8, Few),
+    Shared { buffer: Handle, offset: usize, len: usize },
 }
+
+thread_local! {
+    /// What the last buffers left when they went, to be used again.
+    static LEFT: RefCell<Vec<Arc<Buffer>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread keeps the remains of so many buffers.
+const LEFT_AT_MOST: usize = 64;
+
+/// A buffer that is shared. The last one to go leaves the place in which it was counted to the next buffer.
+#[derive(Clone)]
+struct Handle(Option<Arc<Buffer>>);
+
+impl Handle {
+    fn new(buffer: Buffer) -> Handle {
+        match LEFT.try_with(|left| left.borrow_mut().pop()).ok().flatten() {
+            Some(mut again) => {
+                match Arc::get_mut(&mut again) {
+                    Some(place) => *place = buffer,
+                    None => again = Arc::new(buffer),
+                }
+                Handle(Some(again))
+            }
+            None => Handle(Some(Arc::new(buffer))),
+        }
+    }
+    #[inline]
+    fn get_mut(&mut self) -> Option<&mut Buffer> {
+        self.0.as_mut().and_then(Arc::get_mut)
+    }
+}
+
+impl Deref for Handle {
+    type Target = Buffer;
+    #[inline]
+    fn deref(&self) -> &Buffer {
+        match &self.0 {
+            Some(buffer) => buffer,
+            None => unreachable!("a buffer that went"),
+        }
+    }
+}
+
+impl Drop for Handle {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut last) = self.0.take() else { return };
+        let Some(buffer) = Arc::get_mut(&mut last) else { return };
+        // Adopted memory may run code when it goes: not while the list is borrowed.
+        drop(std::mem::replace(buffer, Buffer::EMPTY));
+        // While a thread ends there may be no list.
+        let _ = LEFT.try_with(|left| {
+            let mut left = left.borrow_mut();
+            if left.len() < LEFT_AT_MOST {
+                left.push(last);
+            }
+        });
+    }
+}
+
+/// Aligned for every element type.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+struct Few([u8; FEW]);
 
 impl Storage {
     /// The whole of a buffer.
     pub fn new(buffer: Buffer) -> Storage {
         let len = buffer.len;
-        Storage { buffer: Arc::new(buffer), offset: 0, len }
+        Storage(Repr::Shared { buffer: Handle::new(buffer), offset: 0, len })
+    }
+    /// `len` bytes of any value, to be overwritten, or `ResourceExhausted`.
+    #[inline]
+    pub fn room(len: usize) -> Result<Storage> {
+        match len <= FEW {
+            true => Ok(Storage(Repr::Few(len as u8, Few([0; FEW])))),
+            false => Ok(Storage::new(Buffer::room(len)?)),
+        }
+    }
+    /// A copy of these bytes, or `ResourceExhausted`.
+    pub fn copied(bytes: &[u8]) -> Result<Storage> {
+        let mut storage = Storage::room(bytes.len())?;
+        if let Some(own) = storage.bytes_mut() {
+            own.copy_from_slice(bytes);
+        }
+        Ok(storage)
     }
     /// The bytes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer.bytes()[self.offset..self.offset + self.len]
+        match &self.0 {
+            Repr::Few(len, few) => &few.0[..*len as usize],
+            Repr::Shared { buffer, offset, len } => &buffer.bytes()[*offset..offset + len],
+        }
     }
     /// A part of the window.
-    pub fn window(&self, offset: usize, len: usize) -> Storage {
-        assert!(offset + len <= self.len, "a window inside the storage");
-        Storage { buffer: self.buffer.clone(), offset: self.offset + offset, len }
+    pub fn window(&self, from: usize, count: usize) -> Storage {
+        let whole = self.bytes().len();
+        assert!(from + count <= whole, "a window inside the storage");
+        match &self.0 {
+            Repr::Few(_, few) => {
+                let mut part = Few([0; FEW]);
+                part.0[..count].copy_from_slice(&few.0[from..from + count]);
+                Storage(Repr::Few(count as u8, part))
+            }
+            Repr::Shared { buffer, offset, .. } => {
+                Storage(Repr::Shared { buffer: buffer.clone(), offset: offset + from, len: count })
+            }
+        }
     }
-    /// The bytes, writable, if nobody else holds the buffer.
+    /// The bytes, writable, if nobody else holds them.
     #[inline]
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
-        let (offset, len) = (self.offset, self.len);
-        Arc::get_mut(&mut self.buffer).map(|b| &mut b.bytes_mut()[offset..offset + len])
+        match &mut self.0 {
+            Repr::Few(len, few) => Some(&mut few.0[..*len as usize]),
+            Repr::Shared { buffer, offset, len } => {
+                buffer.get_mut().map(|b| &mut b.bytes_mut()[*offset..*offset + *len])
+            }
+        }
     }
-    /// Whether two storages share a buffer.
+    /// Whether two storages share a buffer. A few bytes are never shared.
     pub fn shares(&self, other: &Storage) -> bool {
-        Arc::ptr_eq(&self.buffer, &other.buffer)
+        match (&self.0, &other.0) {
+            (Repr::Shared { buffer: a, .. }, Repr::Shared { buffer: b, .. }) => std::ptr::eq(&**a, &**b),
+            _ => false,
+        }
     }
 }
 
@@ -127,7 +239,7 @@ mod tests {
     #[test]
     fn aligned_zeroed_and_adopted() {
         let mut b = Buffer::zeroed(100).unwrap();
-        assert_eq!(b.as_ptr() as usize % ALIGN, 0);
+        assert_eq!(b.as_ptr() as usize % memory::ALIGN, 0);
         assert!(b.bytes().iter().all(|x| *x == 0));
         b.bytes_mut()[99] = 7;
         let mut s = Storage::new(b);
@@ -139,6 +251,17 @@ mod tests {
         assert_eq!(bytemuck::cast_slice::<u8, i32>(v.bytes()), [1, -1]);
         assert!(Buffer::adopt(Vec::<f64>::new()).bytes().is_empty());
         assert!(Buffer::zeroed(0).unwrap().bytes().is_empty());
+    }
+
+    #[test]
+    fn a_few_bytes_are_copied_not_shared() {
+        let mut s = Storage::copied(&[1, 2, 3, 4]).unwrap();
+        let other = s.clone();
+        s.bytes_mut().unwrap()[0] = 9;
+        assert_eq!((s.bytes(), other.window(1, 2).bytes()), (&[9, 2, 3, 4][..], &[2, 3][..]));
+        assert!(!s.shares(&other) && (s.bytes().as_ptr() as usize).is_multiple_of(16));
+        let many = Storage::copied(&[7; 65]).unwrap();
+        assert!(many.shares(&many.clone()));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use std::sync::{Arc, LazyLock, RwLock};
 /// The results of one call.
 pub type Outputs = SmallVec<[Tensor; 1]>;
 
+/// The results of a graph: the usual few without a list in memory of its own.
+pub type Results = SmallVec<[Tensor; 4]>;
+
 /// What a device does. The CPU's is in this crate; the GPU crate brings another.
 pub trait Backend: Send + Sync {
     /// A line for people: the adapter's name, the driver.
@@ -38,7 +41,7 @@ pub trait RemoteBuffer: Any + Send + Sync {}
 /// A graph made ready for one device.
 pub trait Executable: Send + Sync {
     /// Runs it. `inputs` match the graph's inputs, `variables` its slots; both are on the device.
-    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>>;
+    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results>;
     /// The plan as text, for people.
     fn describe(&self) -> String;
 }
@@ -120,6 +123,7 @@ pub fn devices() -> Vec<Device> {
 
 impl Device {
     /// `CPU:0`.
+    #[inline]
     pub fn cpu() -> Device {
         *CPU
     }

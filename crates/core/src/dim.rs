@@ -18,7 +18,7 @@ use std::sync::{LazyLock, RwLock};
 /// assert_eq!(Dim::from(3), 3);
 /// assert_eq!(batch.size(), None);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Dim(i64);
 
 /// A product of atoms, sorted; the empty product is 1.

@@ -2,6 +2,7 @@
 //!
 //! Check the signature, infer the result, then run it or record it, then tell the tapes. Shapes are decided here only.
 
+use crate::cpu::device;
 use crate::device::{Device, Outputs};
 use crate::dim::Dim;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
@@ -10,7 +11,7 @@ use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use crate::{tape, trace};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::cell::Cell;
 
@@ -66,13 +67,24 @@ pub(crate) fn here() -> (Place, bool) {
 /// kernel fails.
 #[track_caller]
 pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Outputs> {
+    // The metas of the usual few inputs, without a list.
+    match inputs {
+        [x] => enter(op, inputs, &[x.meta()], attrs),
+        [x, y] => enter(op, inputs, &[x.meta(), y.meta()], attrs),
+        [x, y, z] => enter(op, inputs, &[x.meta(), y.meta(), z.meta()], attrs),
+        _ => enter(op, inputs, &inputs.iter().map(|t| t.meta()).collect::<SmallVec<[&Meta; 8]>>(), attrs),
+    }
+}
+
+#[track_caller]
+#[inline]
+fn enter(op: &'static OpDef, inputs: &[&Tensor], metas: &[&Meta], attrs: Attrs) -> Result<Outputs> {
     let (at, backward) = here();
-    let metas: SmallVec<[&Meta; 4]> = inputs.iter().map(|t| t.meta()).collect();
     let inferred =
-        op.sig.check(&metas, &attrs).and_then(|()| (op.infer)(&Infer { inputs: &metas, attrs: &attrs }));
+        op.sig.check(metas, &attrs).and_then(|()| (op.infer)(&Infer { inputs: metas, attrs: &attrs }));
     let outs = match inferred {
         Ok(outs) => outs,
-        Err(fault) => return Err(explain(op, fault, &metas, at, backward)),
+        Err(fault) => return Err(explain(op, fault, metas, at, backward)),
     };
     let outputs = if trace::is_tracing() || inputs.iter().any(|t| t.is_symbolic()) {
         trace::record(op, inputs, &attrs, outs, at, backward)?
@@ -80,10 +92,14 @@ pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result
         let decided = !matches!(op.cpu, Cpu::Dynamic(_));
         if let Some(huge) = outs.iter().find(|m| decided && m.bytes().is_none()) {
             let fault = Fault::new(format!("the result {huge} is too large")).kind(Kind::ResourceExhausted);
-            return Err(explain(op, fault, &metas, at, backward));
+            return Err(explain(op, fault, metas, at, backward));
         }
-        let device = common_device(op, inputs, at)?;
-        device.backend().run(op, inputs, &attrs, &outs).map_err(|e| e.at(at))?
+        let short = if let [out] = outs.as_slice() { device::short(op, inputs, out) } else { None };
+        match short {
+            Some(made) => made.map(|y| smallvec![y]),
+            None => common_device(op, inputs, at)?.backend().run(op, inputs, &attrs, &outs),
+        }
+        .map_err(|e| e.at(at))?
     };
     tape::record(op, inputs, &attrs, &outputs, at);
     Ok(outputs)
@@ -93,6 +109,15 @@ pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result
 #[track_caller]
 #[inline]
 pub(crate) fn apply1(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Tensor> {
+    if attrs.is_empty()
+        && !trace::is_tracing()
+        && let Some(made) = device::alike(op, inputs)
+    {
+        let (at, _) = here();
+        let y = made.map_err(|e| e.at(at))?;
+        tape::record(op, inputs, &attrs, std::slice::from_ref(&y), at);
+        return Ok(y);
+    }
     let mut outputs = try_apply(op, inputs, attrs)?;
     Ok(outputs.swap_remove(0))
 }

@@ -16,6 +16,7 @@ pub mod dtype;
 pub mod error;
 pub mod graph;
 pub mod losses;
+pub mod memory;
 mod module;
 pub mod op;
 pub mod ops;

@@ -18,8 +18,25 @@ use std::ops::Deref;
 /// assert_eq!(x.shape()[1], 3);
 /// assert_eq!(x.shape().to_vec(), [2, 3]);
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[Dim; 6]>);
+
+impl Clone for Shape {
+    /// A plain copy: a derived one would go element by element, in every call of an op.
+    #[inline]
+    fn clone(&self) -> Shape {
+        let mut dims = [Dim::default(); 6];
+        match self.0.as_slice() {
+            [] => {}
+            [a] => dims[0] = *a,
+            [a, b] => (dims[0], dims[1]) = (*a, *b),
+            [a, b, c] => (dims[0], dims[1], dims[2]) = (*a, *b, *c),
+            [a, b, c, d] => (dims[0], dims[1], dims[2], dims[3]) = (*a, *b, *c, *d),
+            more => return Shape(SmallVec::from_slice(more)),
+        }
+        Shape(SmallVec::from_buf_and_len(dims, self.0.len()))
+    }
+}
 
 impl Shape {
     /// Rank 0.
@@ -154,6 +171,7 @@ impl FromIterator<usize> for Shape {
 macro_rules! into_shape {
     ($($t:ty),*) => { $(
         impl<const N: usize> From<[$t; N]> for Shape {
+            #[inline]
             fn from(dims: [$t; N]) -> Shape { dims.into_iter().collect() }
         }
         impl<const N: usize> From<&[$t; N]> for Shape {
@@ -223,15 +241,14 @@ impl Meta {
     }
     /// Bytes of all elements, `None` if a dimension is a symbol or the product overflows `isize`.
     pub fn bytes(&self) -> Option<usize> {
-        let mut bytes = self.dtype.size();
-        let sizes = self.shape.sizes()?;
-        if sizes.contains(&0) {
-            return Some(0);
+        let mut bytes = Some(self.dtype.size());
+        let mut empty = false;
+        for d in self.shape.iter() {
+            let d = d.size()?;
+            empty |= d == 0;
+            bytes = bytes.and_then(|b| b.checked_mul(d)).filter(|b| *b <= isize::MAX as usize);
         }
-        for d in sizes {
-            bytes = bytes.checked_mul(d).filter(|b| *b <= isize::MAX as usize)?;
-        }
-        Some(bytes)
+        if empty { Some(0) } else { bytes }
     }
     /// The meta under `bindings`.
     pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Meta> {

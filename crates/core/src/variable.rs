@@ -1,5 +1,6 @@
 //! Variables: named, typed places that hold a tensor and outlive a step.
 
+use crate::buffer::Storage;
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
@@ -9,7 +10,7 @@ use crate::tensor::{AsOperand, Operand, Repr, Symbol, Tensor};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 /// A mutable tensor with an identity. Clones are handles to the same variable.
 ///
@@ -125,6 +126,18 @@ impl Variable {
     }
     pub(crate) fn lock(&self) -> MutexGuard<'_, Tensor> {
         self.0.value.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+    /// The value, if nobody else has it now.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Tensor>> {
+        match self.0.value.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+    /// The elements of this moment, in host memory.
+    pub(crate) fn elements(&self) -> Result<Storage> {
+        self.lock().storage()
     }
     /// The value without the door: no trace, no tape. For executors of graphs.
     #[doc(hidden)]

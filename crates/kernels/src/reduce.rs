@@ -123,6 +123,26 @@ pub fn reduce<O: Reduction<T>, T: Pod + Send + Sync>(extents: &Extents, x: &[T],
     }
 }
 
+/// The longest rows that [`reduce_rows`] takes.
+pub const LONGEST_ROW: usize = rows::CHUNK;
+
+/// Reduces each row of `columns` elements to one element of `out`, on this thread: what [`reduce`] gives for the last axis,
+/// to the bit, for callers that have shared out the rows themselves and keep them in the cache.
+///
+/// # Panics
+/// If `x` is not one row for each element of `out`, or rows are empty or longer than [`LONGEST_ROW`].
+pub fn reduce_rows<O, T>(x: &[T], columns: usize, out: &mut [T])
+where
+    T: Pod + Send + Sync,
+    O: Reduction<T, Monoid: Monoid<Acc = T>>,
+{
+    assert!((1..=LONGEST_ROW).contains(&columns) && x.len() == columns * out.len(), "whole rows");
+    rows::chunks(std::marker::PhantomData::<O::Monoid>, x, columns, out, O::lift);
+    for out in out {
+        *out = O::finish(*out, columns);
+    }
+}
+
 /// The joins of what belongs to each kept position, where there is something to reduce.
 fn accumulate<O: Reduction<T>, T: Pod + Send + Sync>(
     extents: &Extents,

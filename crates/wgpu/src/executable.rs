@@ -12,7 +12,7 @@ use crate::plan::{Builder, Place, Program};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use tenfold_core::device::{Executable, Inside};
+use tenfold_core::device::{Executable, Inside, Results};
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
 use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
@@ -367,7 +367,7 @@ impl<'g> Planner<'g> {
 }
 
 impl Executable for GpuExecutable {
-    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results> {
         let mut values: Vec<Option<Buffer>> = vec![None; self.metas.len()];
         let missing = || Error::internal("graph", "a value is used before it is made");
         for (task, dead) in self.tasks.iter().zip(&self.dead) {

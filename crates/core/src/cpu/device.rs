@@ -1,13 +1,14 @@
 //! The CPU as a device: eager calls.
 
-use super::{copy, elementwise};
-use crate::buffer::{Buffer, Storage};
+use super::copy;
+use super::elementwise::{self, CHUNK};
+use crate::buffer::Storage;
 use crate::device::{Backend, Executable, Outputs, RemoteBuffer};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::op::{Attrs, Call, Cpu, Fault, Made, Metas, OpDef, Sizes, View, ViewMut};
+use crate::op::{Attrs, Call, Cpu, Fault, Infer, Input, Made, Metas, OpDef, Sizes, View, ViewMut, rule};
 use crate::shape::{Meta, Shape};
-use crate::tensor::Tensor;
+use crate::tensor::{Repr, Tensor};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -19,16 +20,10 @@ pub(crate) fn sizes(meta: &Meta) -> Sizes {
     meta.shape.iter().map(|d| d.size().unwrap_or(0)).collect()
 }
 
-fn view<'a>(meta: &Meta, storage: &'a Storage) -> View<'a> {
-    View { dtype: meta.dtype, shape: sizes(meta), bytes: storage.bytes() }
-}
-
 /// A result that a kernel made: the dtype was decided before, the sizes by the kernel.
 fn take(decided: &Meta, made: Made) -> Result<Tensor> {
-    let mut buffer = Buffer::zeroed(made.bytes.len())?;
-    buffer.bytes_mut().copy_from_slice(&made.bytes);
     let meta = Meta::new(decided.dtype, made.shape.iter().copied().collect::<Shape>());
-    Ok(Tensor::from_storage(meta, Storage::new(buffer)))
+    Ok(Tensor::from_storage(meta, Storage::copied(&made.bytes)?))
 }
 
 /// Runs one op on views. All metas are concrete; the outputs are allocated.
@@ -56,6 +51,83 @@ pub(crate) fn run_kernel<'b>(
     }
 }
 
+/// The sizes of several known shapes, in one list.
+struct AllSizes {
+    sizes: SmallVec<[usize; 24]>,
+    ends: SmallVec<[usize; 6]>,
+}
+
+impl AllSizes {
+    fn of<'a>(metas: impl Iterator<Item = &'a Meta>) -> AllSizes {
+        let mut all = AllSizes { sizes: SmallVec::new(), ends: SmallVec::new() };
+        for meta in metas {
+            for d in meta.shape.iter() {
+                all.sizes.push(d.size().unwrap_or(0));
+            }
+            all.ends.push(all.sizes.len());
+        }
+        all
+    }
+    fn get(&self, i: usize) -> &[usize] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.sizes[start..self.ends[i]]
+    }
+}
+
+#[inline]
+fn one(x: Tensor) -> Outputs {
+    let mut outputs = Outputs::new();
+    outputs.push(x);
+    outputs
+}
+
+/// So many operands go the short way.
+const FEW: usize = 3;
+
+/// The short way of an element-wise op over host elements of one shape that are not many: no views, no blocks. `None` where
+/// a call is of another kind.
+#[inline]
+pub(crate) fn short(op: &'static OpDef, inputs: &[&Tensor], out: &Meta) -> Option<Result<Tensor>> {
+    let Cpu::Elementwise(lookup) = op.cpu else { return None };
+    if inputs.len() > FEW {
+        return None;
+    }
+    let mut dtypes = [out.dtype; FEW];
+    let mut slices: [&[u8]; FEW] = [&[]; FEW];
+    for ((x, dtype), slice) in inputs.iter().zip(&mut dtypes).zip(&mut slices) {
+        if x.shape() != &out.shape {
+            return None;
+        }
+        (*dtype, *slice) = (x.dtype(), x.host()?.bytes());
+    }
+    let bytes = out.bytes()?;
+    if bytes > CHUNK * out.dtype.size() {
+        return None;
+    }
+    let f = lookup(&dtypes[..inputs.len()], out.dtype)?;
+    let made = Storage::room(bytes).map(|mut storage| {
+        if let Some(room) = storage.bytes_mut() {
+            f(&slices[..inputs.len()], room);
+        }
+        Tensor::new(out.clone(), Repr::Host(storage))
+    });
+    Some(made)
+}
+
+/// The same where the operands are alike and so is the result: then the signature and the shape rule have nothing to say but
+/// whether the dtype is right. `None` where they may have.
+#[inline]
+pub(crate) fn alike(op: &'static OpDef, inputs: &[&Tensor]) -> Option<Result<Tensor>> {
+    let keeps = std::ptr::fn_addr_eq(op.infer, rule::broadcast as fn(&Infer<'_>) -> Result<Metas, Fault>)
+        || std::ptr::fn_addr_eq(op.infer, rule::same_as_first as fn(&Infer<'_>) -> Result<Metas, Fault>);
+    let meta = inputs.first()?.meta();
+    let fits = |(x, input): (&&Tensor, &Input)| {
+        (std::ptr::eq(x.meta(), meta) || x.meta() == meta) && input.class.has(meta.dtype)
+    };
+    let right = inputs.len() == op.sig.inputs.len() && inputs.iter().zip(op.sig.inputs).all(fits);
+    if keeps && right { short(op, inputs, meta) } else { None }
+}
+
 impl Backend for CpuBackend {
     fn describe(&self) -> String {
         format!(
@@ -67,34 +139,36 @@ impl Backend for CpuBackend {
     fn run(&self, op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outs: &Metas) -> Result<Outputs> {
         let metas: SmallVec<[&Meta; 4]> = inputs.iter().map(|t| t.meta()).collect();
         let fail = |fault| crate::door::describe(op, fault, &metas, false);
-        let storages: SmallVec<[Storage; 4]> = inputs.iter().map(|t| t.storage()).collect::<Result<_>>()?;
         match op.cpu {
-            Cpu::View => {
-                return Ok(SmallVec::from_elem(
-                    Tensor::from_storage(outs[0].clone(), storages[0].clone()),
-                    1,
-                ));
-            }
+            Cpu::View => return Ok(one(Tensor::from_storage(outs[0].clone(), inputs[0].storage()?))),
             Cpu::Engine(_) => return super::engine::run(op, inputs, attrs, outs, &[]),
             _ => {}
         }
-        let views: SmallVec<[View<'_>; 4]> = metas.iter().zip(&storages).map(|(m, s)| view(m, s)).collect();
+        let sizes = AllSizes::of(metas.iter().copied().chain(outs));
+        let mut views: SmallVec<[View<'_>; 4]> = SmallVec::new();
+        for (i, x) in inputs.iter().enumerate() {
+            let storage =
+                x.host().ok_or_else(|| Error::internal(op.name, "an operand is not in host memory"))?;
+            views.push(View { dtype: x.dtype(), shape: sizes.get(i), bytes: storage.bytes() });
+        }
         if let Cpu::Dynamic(kernel) = op.cpu {
             let made = kernel(&views, attrs).map_err(fail)?;
             return outs.iter().zip(made).map(|(m, made)| take(m, made)).collect();
         }
-        let mut buffers: SmallVec<[Buffer; 1]> =
-            outs.iter().map(|m| Buffer::zeroed(m.bytes().unwrap_or(usize::MAX))).collect::<Result<_>>()?;
+        let mut storages: SmallVec<[Storage; 1]> = SmallVec::new();
+        for m in outs {
+            storages.push(Storage::room(m.bytes().unwrap_or(usize::MAX))?);
+        }
         {
-            let mut out_views: SmallVec<[ViewMut<'_>; 1]> = outs
-                .iter()
-                .zip(&mut buffers)
-                .map(|(m, b)| ViewMut { dtype: m.dtype, shape: sizes(m), bytes: b.bytes_mut() })
-                .collect();
+            let mut out_views: SmallVec<[ViewMut<'_>; 1]> = SmallVec::new();
+            for (i, (m, storage)) in outs.iter().zip(&mut storages).enumerate() {
+                let bytes =
+                    storage.bytes_mut().ok_or_else(|| Error::internal(op.name, "fresh memory is shared"))?;
+                out_views.push(ViewMut { dtype: m.dtype, shape: sizes.get(inputs.len() + i), bytes });
+            }
             run_kernel(op, &metas, &views, attrs, outs, &mut out_views).map_err(fail)?;
         }
-        let tensors = outs.iter().zip(buffers).map(|(m, b)| Tensor::from_storage(m.clone(), Storage::new(b)));
-        Ok(tensors.collect())
+        Ok(outs.iter().zip(storages).map(|(m, s)| Tensor::from_storage(m.clone(), s)).collect())
     }
     fn compile(&self, graph: &Graph) -> Result<Arc<dyn Executable>> {
         super::engine::compile(graph)

@@ -50,7 +50,7 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
     if n == 0 {
         return;
     }
-    let lies: smallvec::SmallVec<[Lie; 3]> = inputs.iter().map(|x| lie(&x.shape, &output.shape)).collect();
+    let lies: smallvec::SmallVec<[Lie; 3]> = inputs.iter().map(|x| lie(x.shape, output.shape)).collect();
     if lies.iter().all(|l| matches!(l, Lie::Same)) && n <= CHUNK {
         let slices: smallvec::SmallVec<[&[u8]; 3]> = inputs.iter().map(|x| x.bytes).collect();
         return f(&slices, output.bytes);

@@ -1,7 +1,7 @@
 //! Running a graph node by node: the reference executor, and the one for sizes that only the run decides.
 
 use super::flow::Inside;
-use crate::device::{Device, Executable, Outputs};
+use crate::device::{Device, Executable, Outputs, Results};
 use crate::dim::Bindings;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
@@ -121,7 +121,7 @@ impl Interpreter {
 }
 
 impl Executable for Interpreter {
-    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results> {
         let mut values: Vec<Outputs> = Vec::with_capacity(self.graph.nodes.len());
         let whole = self.graph.is_concrete();
         // The sizes that only the run decides, as they appear.

@@ -49,7 +49,7 @@ impl Inside {
         let all: Vec<Tensor> = operands.iter().map(|x| (*x).clone()).collect();
         if node.is(&ops::IF) {
             let side = if all[0].item::<bool>()? { &self.graphs[0] } else { &self.graphs[1] };
-            return Ok(side.run(&all[1..], variables)?.into());
+            return Ok(side.run(&all[1..], variables)?.into_iter().collect());
         }
         self.repeat(node, all, variables)
     }

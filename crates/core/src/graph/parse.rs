@@ -213,7 +213,7 @@ impl Reader<'_> {
             '"' => Attr::Str(intern(&self.string()?)),
             '<' => {
                 self.expect("<")?;
-                Attr::Shape(self.dims(">")?)
+                self.dims(">")?.into()
             }
             '[' => {
                 self.expect("[")?;

@@ -24,7 +24,7 @@ pub enum Attr {
     /// A dtype.
     DType(DType),
     /// A shape; symbols are allowed and bound with the graph.
-    Shape(Shape),
+    Shape(Box<Shape>),
     /// A list of integers.
     Ints(SmallVec<[i64; 4]>),
     /// A constant's values (on the host).
@@ -84,8 +84,8 @@ into_attr! {
     bool => |v| Attr::Bool(v);
     &'static str => |v| Attr::Str(v);
     DType => |v| Attr::DType(v);
-    Shape => |v| Attr::Shape(v);
-    &Shape => |v| Attr::Shape(v.clone());
+    Shape => |v| Attr::Shape(Box::new(v));
+    &Shape => |v| Attr::Shape(Box::new(v.clone()));
     &[i64] => |v| Attr::Ints(v.into());
     Vec<i64> => |v| Attr::Ints(v.into());
     Tensor => |v| Attr::Tensor(v);
@@ -95,7 +95,7 @@ into_attr! {
 
 /// The attributes of one call, in the order of the signature. Empty ones cost nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Attrs(SmallVec<[(&'static str, Attr); 1]>);
+pub struct Attrs(SmallVec<[(&'static str, Attr); 2]>);
 
 impl Attrs {
     /// No attributes.
@@ -227,7 +227,7 @@ impl Attrs {
     /// The attributes with other sizes in shapes; graphs stay as they are.
     pub(crate) fn with_sizes(&self, f: &dyn Fn(Dim) -> Dim) -> Attrs {
         let one = |(name, attr): &(&'static str, Attr)| match attr {
-            Attr::Shape(s) => (*name, Attr::Shape(s.iter().map(|d| f(*d)).collect())),
+            Attr::Shape(s) => (*name, Attr::Shape(Box::new(s.iter().map(|d| f(*d)).collect()))),
             other => (*name, other.clone()),
         };
         Attrs(self.0.iter().map(one).collect())
@@ -264,7 +264,7 @@ impl Attrs {
     pub fn bind(&self, bindings: &[(Dim, usize)]) -> Option<Attrs> {
         let bound = |(name, attr): &(&'static str, Attr)| {
             Some(match attr {
-                Attr::Shape(s) => (*name, Attr::Shape(s.bind(bindings)?)),
+                Attr::Shape(s) => (*name, Attr::Shape(Box::new(s.bind(bindings)?))),
                 other => (*name, other.clone()),
             })
         };

@@ -100,7 +100,7 @@ pub struct View<'a> {
     /// The dtype.
     pub dtype: DType,
     /// The sizes.
-    pub shape: Sizes,
+    pub shape: &'a [usize],
     /// The elements.
     pub bytes: &'a [u8],
 }
@@ -110,7 +110,7 @@ pub struct ViewMut<'a> {
     /// The dtype.
     pub dtype: DType,
     /// The sizes.
-    pub shape: Sizes,
+    pub shape: &'a [usize],
     /// The elements: initialised bytes of any value, to be overwritten.
     pub bytes: &'a mut [u8],
 }
@@ -215,14 +215,22 @@ macro_rules! block {
         fn body(inputs: &[&[u8]], output: &mut [u8]) {
             $crate::op::block_out!(inputs, output, $xs, $s => $o, $e);
         }
+        $crate::op::cloned!(body)
+    }};
+}
+pub(crate) use block;
+
+/// The block function of an inlined `body`, compiled for each vector unit; the best one that this machine has.
+macro_rules! cloned {
+    ($body:ident) => {{
         fn plain(inputs: &[&[u8]], output: &mut [u8]) {
-            body(inputs, output)
+            $body(inputs, output)
         }
         #[cfg(target_arch = "x86_64")]
         fn avx2(inputs: &[&[u8]], output: &mut [u8]) {
             #[target_feature(enable = "avx2,fma")]
             fn clone(inputs: &[&[u8]], output: &mut [u8]) {
-                body(inputs, output)
+                $body(inputs, output)
             }
             // SAFETY: `level()` chose this clone because the machine has the features.
             unsafe { clone(inputs, output) }
@@ -231,7 +239,7 @@ macro_rules! block {
         fn avx512(inputs: &[&[u8]], output: &mut [u8]) {
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
             fn clone(inputs: &[&[u8]], output: &mut [u8]) {
-                body(inputs, output)
+                $body(inputs, output)
             }
             // SAFETY: as above.
             unsafe { clone(inputs, output) }
@@ -245,7 +253,7 @@ macro_rules! block {
         }
     }};
 }
-pub(crate) use block;
+pub(crate) use cloned;
 
 /// Elements that are widened at a time.
 const HALVES: usize = 256;

@@ -60,7 +60,7 @@ impl<'a> Infer<'a> {
     }
     /// One result.
     pub fn one(&self, dtype: DType, shape: Shape) -> Result<Metas, Fault> {
-        Ok(SmallVec::from_elem(Meta { dtype, shape }, 1))
+        Ok(one(Meta { dtype, shape }))
     }
     /// The integer attribute `name` as an axis of input `i`.
     pub fn axis(&self, i: usize, axis: i64) -> Result<usize, Fault> {
@@ -91,7 +91,11 @@ impl<'a> Infer<'a> {
     }
     /// All inputs broadcast together.
     pub fn broadcast(&self) -> Result<Shape, Fault> {
-        let mut shape = self.shape(0).clone();
+        let first = self.shape(0);
+        let mut shape = first.clone();
+        if (1..self.inputs.len()).all(|i| self.shape(i) == first) {
+            return Ok(shape);
+        }
         for i in 1..self.inputs.len() {
             shape = shape.broadcast(self.shape(i)).ok_or_else(|| clash(&shape, self.shape(i)))?;
         }
@@ -104,6 +108,13 @@ impl<'a> Infer<'a> {
             false => Err(Fault::new(what).numbers(format!("{a} ≠ {b}"))),
         }
     }
+}
+
+#[inline]
+fn one(meta: Meta) -> Metas {
+    let mut metas = Metas::new();
+    metas.push(meta);
+    metas
 }
 
 #[cold]
@@ -124,7 +135,7 @@ pub mod rule {
 
     /// One result with the first input's dtype and shape.
     pub fn same_as_first(x: &Infer<'_>) -> Result<Metas, Fault> {
-        Ok(SmallVec::from_elem(x.inputs[0].clone(), 1))
+        Ok(one(x.inputs[0].clone()))
     }
     /// One result with the first input's dtype and the broadcast shape of all.
     pub fn broadcast(x: &Infer<'_>) -> Result<Metas, Fault> {

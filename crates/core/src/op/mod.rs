@@ -24,7 +24,7 @@ pub use sig::{AttrKind, Class, Input, Sig};
 pub(crate) use copies::{Steps, sizes, steps, steps_of};
 #[allow(unused_imports, reason = "the table's comparisons use it through a macro")]
 pub(crate) use cpu::Truth;
-pub(crate) use cpu::{Lane, block, block_out, blocks, half_tested_through, half_through};
+pub(crate) use cpu::{Lane, block, block_out, blocks, cloned, half_tested_through, half_through};
 pub(crate) use sig::sig;
 
 use crate::tensor::Tensor;

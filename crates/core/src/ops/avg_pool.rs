@@ -52,6 +52,6 @@ pub static AVG_POOL: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, y) = (&call.inputs[0], &mut call.outputs[0]);
-    let shape = pool_shape(&seen(&x.shape), call.attrs)?;
+    let shape = pool_shape(&seen(x.shape), call.attrs)?;
     with_float!(x.dtype, T => avg_pool::<T>(&shape, x.cast(), y.cast()))
 }

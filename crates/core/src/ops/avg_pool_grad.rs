@@ -49,6 +49,6 @@ pub static AVG_POOL_GRAD: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (dy, dx) = (&call.inputs[0], &mut call.outputs[0]);
-    let shape = pool_shape(&seen(&dx.shape), call.attrs)?;
+    let shape = pool_shape(&seen(dx.shape), call.attrs)?;
     with_float!(dy.dtype, T => run::<T>(&shape, dy.cast(), dx.cast()))
 }

@@ -61,6 +61,6 @@ pub static CONV_INPUT_GRAD: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (first, dy, dx) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
-    let shape = conv_shape(&seen(&dx.shape), &seen(&first.shape), call.attrs)?;
+    let shape = conv_shape(&seen(dx.shape), &seen(first.shape), call.attrs)?;
     with_float!(dy.dtype, T => run::<T>(&shape, first.cast(), dy.cast(), dx.cast()))
 }

@@ -91,6 +91,6 @@ pub(super) fn filter_grad(x: &Tensor, filter: &Shape, dy: &Tensor, attrs: &Attrs
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, filter, y) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
-    let shape = depthwise_shape(&seen(&x.shape), &seen(&filter.shape), call.attrs)?;
+    let shape = depthwise_shape(&seen(x.shape), &seen(filter.shape), call.attrs)?;
     with_float!(x.dtype, T => depthwise_conv::<T>(&shape, x.cast(), filter.cast(), y.cast()))
 }

@@ -64,6 +64,6 @@ pub static DEPTHWISE_CONV_FILTER_GRAD: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (first, dy, dx) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
-    let shape = depthwise_shape(&seen(&first.shape), &seen(&dx.shape), call.attrs)?;
+    let shape = depthwise_shape(&seen(first.shape), &seen(dx.shape), call.attrs)?;
     with_float!(dy.dtype, T => run::<T>(&shape, first.cast(), dy.cast(), dx.cast()))
 }

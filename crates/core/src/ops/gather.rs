@@ -99,7 +99,7 @@ fn run(call: &mut Call<'_, '_>) -> Result<(), Fault> {
         4 => kernel::<u32, I>(params.cast(), indices.cast(), shape, y.cast()),
         _ => kernel::<u64, I>(params.cast(), indices.cast(), shape, y.cast()),
     });
-    done.map_err(|bad| outside(bad, &indices.shape, axis, shape.n))
+    done.map_err(|bad| outside(bad, indices.shape, axis, shape.n))
 }
 
 fn product(dims: &[Dim]) -> Dim {

@@ -65,7 +65,7 @@ fn run(call: &mut Call<'_, '_>) -> Result<(), Fault> {
         4 => kernel::<u32, I>(params.cast(), indices.cast(), 1, m, dims, inner, y.cast()),
         _ => kernel::<u64, I>(params.cast(), indices.cast(), 1, m, dims, inner, y.cast()),
     });
-    done.map_err(|bad| outside(bad, &indices.shape, bad.position % last, dims[bad.position % last]))
+    done.map_err(|bad| outside(bad, indices.shape, bad.position % last, dims[bad.position % last]))
 }
 
 faces! {

@@ -7,6 +7,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::faces;
+use smallvec::SmallVec;
 
 /// Product of the matrices in the last two axes, over broadcast batches.
 pub static MATMUL: OpDef = OpDef {
@@ -62,6 +63,9 @@ fn infer(i: &Infer<'_>) -> Result<Metas, Fault> {
     let ((m, k), (k2, n)) = (last(x, ta), last(y, tb));
     i.same_dim(k, k2, "inner dimensions differ")
         .map_err(|f| f.hint("transpose one of them: matmul_with(y, transpose_a, transpose_b)"))?;
+    if x.rank() == 2 && y.rank() == 2 {
+        return i.one(i.dtype(0), Shape::from([m, n]));
+    }
     let batch = |s: &Shape| s[..s.rank() - 2].iter().copied().collect::<Shape>();
     let batches =
         batch(x).broadcast(&batch(y)).ok_or_else(|| Fault::new("batch dimensions do not broadcast"))?;
@@ -97,9 +101,16 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
         false => Strides::row_major(rows, cols),
         true => Strides::row_major(cols, rows).transposed(),
     };
-    let plan =
-        Batches::new(&out.shape[..rank - 2], &x.shape[..x.shape.len() - 2], &y.shape[..y.shape.len() - 2]);
-    for (x_at, y_at, out_at, shape) in plan.runs(m, k, n, stored(m, k, ta), stored(k, n, tb)) {
+    let (a, b) = (stored(m, k, ta), stored(k, n, tb));
+    let mut runs: SmallVec<[Run; 1]> = SmallVec::new();
+    if rank == 2 {
+        runs.push((0, 0, 0, GemmShape { a, b, ..GemmShape::new(m, k, n) }));
+    } else {
+        let batch = |s: &[usize]| s.len() - 2;
+        let (xs, ys) = (&x.shape[..batch(x.shape)], &y.shape[..batch(y.shape)]);
+        runs.extend(Batches::new(&out.shape[..rank - 2], xs, ys).runs(m, k, n, a, b));
+    }
+    for (x_at, y_at, out_at, shape) in runs {
         macro_rules! product {
             ($t:ty, $f:expr) => {{
                 let (a, b) = (&x.cast::<$t>()[x_at..], &y.cast::<$t>()[y_at..]);
@@ -128,6 +139,9 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A stack of products whose operands advance evenly, and where it begins in the three slices.
+type Run = (usize, usize, usize, GemmShape);
+
 /// The batch axes of both operands under the result's, for products of several matrices.
 struct Batches {
     total: usize,
@@ -154,14 +168,7 @@ impl Batches {
         Batches { total, pairs: (0..total).map(|b| (index(b, x), index(b, y))).collect() }
     }
     /// Stacks of products whose operands advance evenly, each with its offsets in the three slices.
-    fn runs(
-        &self,
-        m: usize,
-        k: usize,
-        n: usize,
-        a: Strides,
-        b: Strides,
-    ) -> Vec<(usize, usize, usize, GemmShape)> {
+    fn runs(&self, m: usize, k: usize, n: usize, a: Strides, b: Strides) -> Vec<Run> {
         let mut runs = vec![];
         let mut from = 0;
         while from < self.total {

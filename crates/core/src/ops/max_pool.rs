@@ -56,7 +56,7 @@ pub(super) fn back(x: &Tensor, dy: &Tensor, attrs: &Attrs) -> Tensor {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, y) = (&call.inputs[0], &mut call.outputs[0]);
-    let shape = pool_shape(&seen(&x.shape), call.attrs)?;
+    let shape = pool_shape(&seen(x.shape), call.attrs)?;
     with_store_of_numbers!(x.dtype, T => {
         max_pool::<T>(&shape, x.cast(), y.cast());
         Ok(())

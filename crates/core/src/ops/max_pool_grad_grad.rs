@@ -50,6 +50,6 @@ pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, ddx, out) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
-    let shape = pool_shape(&seen(&x.shape), call.attrs)?;
+    let shape = pool_shape(&seen(x.shape), call.attrs)?;
     with_float!(x.dtype, T => run::<T>(&shape, x.cast(), ddx.cast(), out.cast()))
 }

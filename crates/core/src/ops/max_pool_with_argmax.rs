@@ -56,7 +56,7 @@ pub static MAX_POOL_WITH_ARGMAX: OpDef = OpDef {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let x = &call.inputs[0];
-    let shape = pool_shape(&seen(&x.shape), call.attrs)?;
+    let shape = pool_shape(&seen(x.shape), call.attrs)?;
     let batch = call.attrs.bool("include_batch_in_index");
     let [y, places] = call.outputs else { return Err(Fault::new("gives two results")) };
     with_store_of_numbers!(x.dtype, T => {

@@ -5,6 +5,7 @@ use crate::error::OrRaise;
 use crate::op::{Attrs, Backward, Call};
 use crate::shape::Shape;
 use crate::tensor::{Axes, Scalar, Tensor, faces};
+use smallvec::SmallVec;
 
 /// The attributes of a reduction of `x`.
 pub(crate) fn reducing(x: &Tensor, axes: impl Into<Axes>, keepdims: bool) -> Attrs {
@@ -15,7 +16,7 @@ pub(crate) fn reducing(x: &Tensor, axes: impl Into<Axes>, keepdims: bool) -> Att
 pub(crate) fn extents(call: &Call<'_, '_>) -> Extents {
     let shape = &call.inputs[0].shape;
     let rank = shape.len() as i64;
-    let axes: Vec<usize> =
+    let axes: SmallVec<[usize; 6]> =
         call.attrs.ints("axes").iter().map(|a| a.rem_euclid(rank.max(1)) as usize).collect();
     Extents::new(shape, &axes)
 }

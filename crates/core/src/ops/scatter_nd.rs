@@ -64,13 +64,13 @@ pub(crate) fn combine(
         y: &mut ViewMut<'_>,
     ) -> Result<(), Fault> {
         let last = indices.shape.last().copied().unwrap_or(0);
-        let shape = y.shape.clone();
+        let shape = y.shape;
         let (dims, inner) = shape.split_at(last);
         let inner = inner.iter().product();
         let done = with_index!(indices.dtype, I => {
             kernel::<T, I>(op, indices.cast(), dims, updates.cast(), inner, y.cast())
         });
-        done.map_err(|bad| outside(bad, &indices.shape, bad.position % last, dims[bad.position % last]))
+        done.map_err(|bad| outside(bad, indices.shape, bad.position % last, dims[bad.position % last]))
     }
     crate::dtype::with_store_of_numbers!(updates.dtype, T => typed::<T>(op, indices, updates, y))
 }

@@ -4,8 +4,8 @@ use crate::cpu::segment::{SegmentOp, segment_count, segment_reduce};
 use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{
-    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Sample, Tf, View, err, floats,
-    ints, ok, sig,
+    Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Made, Metas, OpDef, Sample, Sizes, Tf, View, err,
+    floats, ints, ok, sig,
 };
 use crate::tensor::{Tensor, faces};
 
@@ -63,7 +63,7 @@ where
             Fault::new(format!("segment ids must not decrease, nor be negative: {} at [{}]", bad.value, bad.position))
         })?;
         let inner: usize = data.shape[1..].iter().product();
-        let mut shape = data.shape.clone();
+        let mut shape = Sizes::from_slice(data.shape);
         shape[0] = n;
         let mut out = Made::room::<T>(&[n, inner])?;
         segment_reduce::<O, T, I>(data.cast(), inner, ids, &mut out);

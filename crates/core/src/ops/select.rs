@@ -1,7 +1,8 @@
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
-    Attrs, BlockFn, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, Truth, bools, err, floats, ints, ok, sig,
+    Attrs, BlockFn, Class, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, Truth, bools, cloned, err, floats, ints,
+    ok, sig,
 };
 use crate::tensor::{AsOperand, faces, operands};
 
@@ -41,19 +42,28 @@ pub static SELECT: OpDef = OpDef {
 
 /// Elements are moved, not computed with: one function for each size.
 fn lookup(inputs: &[DType], _output: DType) -> Option<BlockFn> {
-    fn choose<S: bytemuck::Pod>(inputs: &[&[u8]], output: &mut [u8]) {
-        let condition: &[Truth] = bytemuck::cast_slice(inputs[0]);
-        let (x, y): (&[S], &[S]) = (bytemuck::cast_slice(inputs[1]), bytemuck::cast_slice(inputs[2]));
-        let out: &mut [S] = bytemuck::cast_slice_mut(output);
-        for (((out, c), x), y) in out.iter_mut().zip(condition).zip(x).zip(y) {
-            *out = if c.is_true() { *x } else { *y };
-        }
+    macro_rules! choose {
+        ($s:ty) => {{
+            #[inline(always)]
+            fn body(inputs: &[&[u8]], output: &mut [u8]) {
+                let condition: &[Truth] = bytemuck::cast_slice(inputs[0]);
+                let (x, y): (&[$s], &[$s]) =
+                    (bytemuck::cast_slice(inputs[1]), bytemuck::cast_slice(inputs[2]));
+                let out: &mut [$s] = bytemuck::cast_slice_mut(output);
+                for (((out, c), x), y) in out.iter_mut().zip(condition).zip(x).zip(y) {
+                    // Both are read, whichever is chosen: that is what vector units do.
+                    let (x, y) = (*x, *y);
+                    *out = if c.is_true() { x } else { y };
+                }
+            }
+            cloned!(body)
+        }};
     }
     Some(match inputs[1].size() {
-        1 => choose::<u8>,
-        2 => choose::<u16>,
-        4 => choose::<u32>,
-        _ => choose::<u64>,
+        1 => choose!(u8),
+        2 => choose!(u16),
+        4 => choose!(u32),
+        _ => choose!(u64),
     })
 }
 

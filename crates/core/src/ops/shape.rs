@@ -17,7 +17,7 @@ pub static SHAPE: OpDef = OpDef {
     cpu: Cpu::Kernel(|call| {
         let (x, y) = (&call.inputs[0], &mut call.outputs[0]);
         crate::with_element!(y.dtype, T => {
-            for (out, n) in y.slice::<T>().iter_mut().zip(&x.shape) {
+            for (out, n) in y.slice::<T>().iter_mut().zip(x.shape) {
                 *out = T::from_f64(*n as f64).store();
             }
         });

@@ -4,6 +4,7 @@ use crate::op::{Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Op
 use crate::shape::Shape;
 use crate::tensor::faces;
 use crate::with_store;
+use smallvec::SmallVec;
 
 /// Sums a tensor down to a shape that broadcasts to its own.
 pub static SUM_TO_SHAPE: OpDef = OpDef {
@@ -42,8 +43,8 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, y) = (&call.inputs[0], &mut call.outputs[0]);
     let skip = x.shape.len() - y.shape.len();
     let summed = |i: &usize| *i < skip || (y.shape[*i - skip] == 1 && x.shape[*i] != 1);
-    let axes: Vec<usize> = (0..x.shape.len()).filter(summed).collect();
-    let extents = Extents::new(&x.shape, &axes);
+    let axes: SmallVec<[usize; 6]> = (0..x.shape.len()).filter(summed).collect();
+    let extents = Extents::new(x.shape, &axes);
     with_store!(x.dtype, T => reduce::<Sum, T>(&extents, x.cast::<T>(), y.cast::<T>()));
     Ok(())
 }

@@ -55,7 +55,7 @@ fn run(x: &[View<'_>], attrs: &Attrs) -> Result<Vec<Made>, Fault> {
     with_index!(attrs.dtype("out_idx"), I => with_store!(x.dtype, T => {
         let Unique { values, places, counts } = kernel::<T, I>(x.cast());
         let n = [values.len()];
-        Ok(vec![Made::new(&values, &n), Made::new(&places, &x.shape), Made::new(&counts, &n)])
+        Ok(vec![Made::new(&values, &n), Made::new(&places, x.shape), Made::new(&counts, &n)])
     }))
 }
 

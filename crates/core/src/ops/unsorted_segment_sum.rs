@@ -71,7 +71,7 @@ where
     let done = with_index!(ids.dtype, I => {
         unsorted_segment_reduce::<O, T, I>(data.cast(), inner, ids.cast::<I>(), n, y.cast())
     });
-    done.map_err(|bad| outside_segments(bad, &ids.shape, n))
+    done.map_err(|bad| outside_segments(bad, ids.shape, n))
 }
 
 #[cold]

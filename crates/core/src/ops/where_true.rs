@@ -39,7 +39,7 @@ fn run(x: &[View<'_>], _: &Attrs) -> Result<Vec<Made>, Fault> {
         if T::load(*v).to_f64() != 0.0 {
             let (start, mut rest) = (positions.len(), i);
             positions.resize(start + x.shape.len(), 0);
-            for (at, d) in positions[start..].iter_mut().zip(&x.shape).rev() {
+            for (at, d) in positions[start..].iter_mut().zip(x.shape).rev() {
                 *at = (rest % d) as i64;
                 rest /= d;
             }

@@ -8,6 +8,7 @@ use crate::op::{Backward, Grad};
 use crate::ops;
 use crate::tensor::Tensor;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 /// What to answer for a source that the target does not depend on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -189,12 +190,12 @@ fn cotangents<'a>(
         if !entry.outputs.iter().any(|y| cotangents.contains_key(&y.id())) {
             continue;
         }
-        let needs: Vec<bool> =
+        let needs: SmallVec<[bool; 4]> =
             entry.inputs.iter().map(|x| wanted.contains(&x.id()) && x.dtype().is_float()).collect();
         if !needs.iter().any(|n| *n) {
             continue;
         }
-        let dys: Vec<Option<Tensor>> =
+        let dys: SmallVec<[Option<Tensor>; 2]> =
             entry.outputs.iter().map(|y| cotangents.get(&y.id()).cloned()).collect();
         let so_far = match &entry.what {
             What::Call(..) => so_far(entry, &needs, &cotangents),

@@ -1,7 +1,7 @@
 //! Tensors from Rust values: literals, nested arrays, slices, vectors.
 
 use super::Tensor;
-use crate::buffer::{Buffer, Storage};
+use crate::buffer::Storage;
 use crate::dtype::Element;
 use crate::error::{Error, OrRaise, Place, Result};
 use crate::shape::{Meta, Shape};
@@ -155,9 +155,7 @@ impl Tensor {
         if meta.bytes() != Some(bytes.len()) {
             return Err(Error::invalid("constant", format!("{} bytes do not fill {meta}", bytes.len())));
         }
-        let mut buffer = Buffer::zeroed(bytes.len())?;
-        buffer.bytes_mut().copy_from_slice(bytes);
-        Ok(Tensor::from_storage(meta, Storage::new(buffer)))
+        Ok(Tensor::from_storage(meta, Storage::copied(bytes)?))
     }
     /// A host tensor of any dtype from `f64` values, each the nearest value of the dtype.
     ///

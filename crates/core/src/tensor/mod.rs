@@ -23,6 +23,7 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, Kind, Place, Result};
 use crate::graph::Value;
 use crate::shape::{Meta, Shape};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// A multi-dimensional array. Immutable, cheap to clone, `Send + Sync`.
@@ -33,7 +34,32 @@ use std::sync::Arc;
 /// `Tensor` has no `PartialEq`: `==` belongs to the element-wise meaning inside `#[function]`. Compare values with
 /// [`Tensor::to_vec`] or `assert_close!`.
 #[derive(Clone)]
-pub struct Tensor(pub(crate) Arc<Inner>);
+pub struct Tensor(Option<Arc<Inner>>);
+
+thread_local! {
+    /// What the last dropped tensors left, to be used again: an eager op then allocates nothing for its result.
+    static LEFT: RefCell<Vec<Arc<Inner>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread keeps the remains of so many tensors.
+const LEFT_AT_MOST: usize = 64;
+
+impl Drop for Tensor {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut last) = self.0.take() else { return };
+        let Some(inner) = Arc::get_mut(&mut last) else { return };
+        // The elements go now; not while the list is borrowed, because a device's buffer may run code.
+        drop(std::mem::replace(&mut inner.repr, Repr::Gone));
+        // While a thread ends there may be no list.
+        let _ = LEFT.try_with(|left| {
+            let mut left = left.borrow_mut();
+            if left.len() < LEFT_AT_MOST {
+                left.push(last);
+            }
+        });
+    }
+}
 
 pub(crate) struct Inner {
     pub(crate) meta: Meta,
@@ -48,6 +74,8 @@ pub(crate) enum Repr {
     Remote(Device, Arc<dyn RemoteBuffer>),
     /// Nowhere yet: a value of the graph of the trace with this number.
     Symbol(Symbol),
+    /// Nowhere any more: the tensor was dropped.
+    Gone,
 }
 
 /// A value of a trace.
@@ -58,8 +86,26 @@ pub(crate) struct Symbol {
 }
 
 impl Tensor {
+    #[inline]
+    fn inner(&self) -> &Inner {
+        match &self.0 {
+            Some(inner) => inner,
+            None => unreachable!("a tensor that was dropped"),
+        }
+    }
+    #[inline]
     pub(crate) fn new(meta: Meta, repr: Repr) -> Tensor {
-        Tensor(Arc::new(Inner { meta, repr }))
+        let inner = Inner { meta, repr };
+        match LEFT.try_with(|left| left.borrow_mut().pop()).ok().flatten() {
+            Some(mut again) => {
+                match Arc::get_mut(&mut again) {
+                    Some(place) => *place = inner,
+                    None => again = Arc::new(inner),
+                }
+                Tensor(Some(again))
+            }
+            None => Tensor(Some(Arc::new(inner))),
+        }
     }
     /// A host tensor over existing storage.
     ///
@@ -67,7 +113,9 @@ impl Tensor {
     ///
     /// If the storage has not exactly the bytes that the meta says.
     pub fn from_storage(meta: Meta, storage: Storage) -> Tensor {
-        assert_eq!(meta.bytes(), Some(storage.bytes().len()), "storage of {meta}");
+        if meta.bytes() != Some(storage.bytes().len()) {
+            panic!("storage of {meta}");
+        }
         Tensor::new(meta, Repr::Host(storage))
     }
     /// A tensor whose elements lie on a device.
@@ -91,27 +139,27 @@ impl Tensor {
     /// The dtype.
     #[inline]
     pub fn dtype(&self) -> DType {
-        self.0.meta.dtype
+        self.inner().meta.dtype
     }
     /// The shape.
     #[inline]
     pub fn shape(&self) -> &Shape {
-        &self.0.meta.shape
+        &self.inner().meta.shape
     }
     /// The number of dimensions.
     #[inline]
     pub fn rank(&self) -> usize {
-        self.0.meta.shape.rank()
+        self.inner().meta.shape.rank()
     }
     /// Dtype and shape.
     #[inline]
     pub fn meta(&self) -> &Meta {
-        &self.0.meta
+        &self.inner().meta
     }
     /// The device that holds the elements; for a symbolic tensor, the device that its graph is traced for.
     pub fn device(&self) -> Device {
-        match &self.0.repr {
-            Repr::Host(_) => Device::cpu(),
+        match &self.inner().repr {
+            Repr::Host(_) | Repr::Gone => Device::cpu(),
             Repr::Remote(device, _) => *device,
             Repr::Symbol(s) => crate::trace::device_of(s.trace),
         }
@@ -119,10 +167,10 @@ impl Tensor {
     /// Whether this is a value of a graph that is being traced, without elements.
     #[inline]
     pub fn is_symbolic(&self) -> bool {
-        matches!(self.0.repr, Repr::Symbol(_))
+        matches!(self.inner().repr, Repr::Symbol(_))
     }
     pub(crate) fn symbol(&self) -> Option<Symbol> {
-        match self.0.repr {
+        match self.inner().repr {
             Repr::Symbol(s) => Some(s),
             _ => None,
         }
@@ -130,28 +178,29 @@ impl Tensor {
     /// What tells this tensor from all others alive.
     #[inline]
     pub(crate) fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        std::ptr::from_ref(self.inner()) as usize
     }
     /// Another tensor with the same elements in the same memory: a new identity for a tape.
     pub(crate) fn alias(&self) -> Tensor {
-        let repr = match &self.0.repr {
+        let repr = match &self.inner().repr {
             Repr::Host(s) => Repr::Host(s.clone()),
             Repr::Remote(d, b) => Repr::Remote(*d, b.clone()),
             Repr::Symbol(s) => Repr::Symbol(*s),
+            Repr::Gone => Repr::Gone,
         };
-        Tensor::new(self.0.meta.clone(), repr)
+        Tensor::new(self.inner().meta.clone(), repr)
     }
     /// The host storage without copying, if the elements are in host memory.
     #[inline]
     pub fn host(&self) -> Option<&Storage> {
-        match &self.0.repr {
+        match &self.inner().repr {
             Repr::Host(s) => Some(s),
             _ => None,
         }
     }
     /// The device's own buffer, if the elements are on a device.
     pub fn remote(&self) -> Option<(Device, &Arc<dyn RemoteBuffer>)> {
-        match &self.0.repr {
+        match &self.inner().repr {
             Repr::Remote(d, b) => Some((*d, b)),
             _ => None,
         }
@@ -163,10 +212,10 @@ impl Tensor {
     /// If the device fails, or the tensor is symbolic.
     #[track_caller]
     pub fn storage(&self) -> Result<Storage> {
-        match &self.0.repr {
+        match &self.inner().repr {
             Repr::Host(s) => Ok(s.clone()),
             Repr::Remote(device, buffer) => device.backend().download(self.meta(), buffer),
-            Repr::Symbol(_) => Err(no_value(self).at(Place::caller())),
+            Repr::Symbol(_) | Repr::Gone => Err(no_value(self).at(Place::caller())),
         }
     }
     /// The elements, row-major.
@@ -228,7 +277,7 @@ impl Tensor {
     }
     /// The host elements, writable, if this is the only handle to them.
     pub(crate) fn bytes_mut(&mut self) -> Option<&mut [u8]> {
-        match Arc::get_mut(&mut self.0) {
+        match self.0.as_mut().and_then(Arc::get_mut) {
             Some(Inner { repr: Repr::Host(storage), .. }) => storage.bytes_mut(),
             _ => None,
         }

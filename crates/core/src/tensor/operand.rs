@@ -62,12 +62,10 @@ impl Tensor {
     }
     /// A small host tensor with these bytes.
     fn from_bytes(meta: Meta, bytes: &[u8]) -> Tensor {
-        let mut buffer = match crate::buffer::Buffer::zeroed(bytes.len()) {
-            Ok(buffer) => buffer,
+        match crate::buffer::Storage::copied(bytes) {
+            Ok(storage) => Tensor::from_storage(meta, storage),
             Err(error) => crate::error::raise(error),
-        };
-        buffer.bytes_mut().copy_from_slice(bytes);
-        Tensor::from_storage(meta, crate::buffer::Storage::new(buffer))
+        }
     }
 }
 

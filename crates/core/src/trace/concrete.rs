@@ -71,7 +71,11 @@ impl Concrete {
             let text = format!("{} tensors were given, the function takes {wanted}", arguments.len());
             return Err(Error::invalid(self.name(), text).at(at));
         }
-        self.trace.program(arguments).map_err(|e| e.at(at))?.call(arguments, at)
+        self.trace
+            .program(arguments)
+            .map_err(|e| e.at(at))?
+            .call(arguments, at)
+            .map(|results| results.into_vec())
     }
 }
 

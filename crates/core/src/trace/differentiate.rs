@@ -8,6 +8,7 @@
 use super::Custom;
 use super::program::Program;
 use super::replay::replay;
+use crate::device::Results;
 use crate::dim::Dim;
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
@@ -66,7 +67,7 @@ enum Operand {
 }
 
 /// Runs `program` as one entry of the tapes that record.
-pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
+pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Results> {
     let mut room = SmallVec::new();
     let inputs: Vec<Tensor> = program.inputs(arguments, &mut room).to_vec();
     let mut slots = vec![false; program.variables.len()];

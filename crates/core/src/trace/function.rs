@@ -159,14 +159,39 @@ struct Call {
     function: &'static Function,
     instance: &'static str,
     at: Place,
-    visitor: Box<Visitor>,
+    visitor: Lent,
     hash: u64,
     device: Device,
 }
 
-impl Drop for Call {
+/// The thread's visitor, which goes back when the call is over.
+struct Lent(Option<Box<Visitor>>);
+
+impl Lent {
+    fn take() -> Lent {
+        Lent(Some(SPARE.take().unwrap_or_default()))
+    }
+}
+
+impl std::ops::Deref for Lent {
+    type Target = Visitor;
+    fn deref(&self) -> &Visitor {
+        match &self.0 {
+            Some(visitor) => visitor,
+            None => unreachable!("given back before its end"),
+        }
+    }
+}
+
+impl std::ops::DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Visitor {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Drop for Lent {
     fn drop(&mut self) {
-        let mut visitor = std::mem::take(&mut self.visitor);
+        let Some(mut visitor) = self.0.take() else { return };
         visitor.clear(&[]);
         // During thread teardown there is nowhere to keep it.
         let _ = SPARE.try_with(|spare| spare.set(Some(visitor)));
@@ -197,7 +222,7 @@ pub fn call<R: Structure + Any + Send + Sync>(
     if !tracing && functions_run_eagerly() && !concrete::is_requested(function) {
         return Route::Run(Run(None));
     }
-    let mut visitor = SPARE.take().unwrap_or_default();
+    let mut visitor = Lent::take();
     // Inside another trace the sizes are that trace's, symbols included.
     visitor.clear(if tracing { &[] } else { function.options.signature });
     visit(&mut visitor);

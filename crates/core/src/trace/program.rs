@@ -3,7 +3,7 @@
 use super::Custom;
 use super::differentiate::{Derivatives, call_recorded};
 use super::replay::replay;
-use crate::device::{Device, Executable};
+use crate::device::{Device, Executable, Results};
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Value, passes};
 use crate::op::Attrs;
@@ -82,7 +82,7 @@ impl Program {
         room
     }
     /// Runs it on tensors that fit.
-    pub(crate) fn run(&self, arguments: &[Tensor]) -> Result<Vec<Tensor>> {
+    pub(crate) fn run(&self, arguments: &[Tensor]) -> Result<Results> {
         let mut room = SmallVec::new();
         let inputs = self.inputs(arguments, &mut room);
         for (i, x) in inputs.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Program {
             .with_hint(format!("move it before the call: {name}.to(\"{}\")?", self.device))
     }
     /// Calls it: into the graph that is being traced, onto the tapes that record, or just so.
-    pub(crate) fn call(self: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Vec<Tensor>> {
+    pub(crate) fn call(self: &Arc<Program>, arguments: &[Tensor], at: Place) -> Result<Results> {
         if super::is_tracing() {
             let mut room = SmallVec::new();
             let inputs = self.inputs(arguments, &mut room);

@@ -11,7 +11,7 @@ use super::{Monoid, TASK, join_rows, work};
 const LANES: usize = 32;
 
 /// Elements in a leaf of a row's tree.
-const CHUNK: usize = 4_096;
+pub(super) const CHUNK: usize = 4_096;
 
 /// Rows shorter than this are folded from the left.
 const SHORT: usize = 16;
@@ -57,7 +57,7 @@ fn long<M: Monoid, X: Copy + Sync>(row: &[X], lift: impl Fn(X) -> M::Acc + Copy 
 
 clones! {
     /// Rows of at most one chunk each.
-    fn chunks[M: Monoid, X: Copy, L: Fn(X) -> M::Acc + Copy](
+    pub(super) fn chunks[M: Monoid, X: Copy, L: Fn(X) -> M::Acc + Copy](
         _of: PhantomData<M>, x: &[X], columns: usize, out: &mut [M::Acc], lift: L,
     ) {
         for (out, row) in out.iter_mut().zip(x.chunks_exact(columns)) {

@@ -272,3 +272,18 @@ fn arg_matches_a_naive_search_on_every_axis() {
         }
     }
 }
+
+#[test]
+fn rows_alone_have_the_bits_of_the_whole() {
+    let x: Vec<f32> = (0..9 * LONGEST_ROW).map(|i| ((i * 7919) as f32 * 0.37).sin()).collect();
+    for columns in [1, 2, 15, 16, 100, 1000, LONGEST_ROW] {
+        let x = &x[..9 * columns];
+        at_each_level(|_| {
+            let mut rows = [0.0; 9];
+            reduce_rows::<Mean, f32>(x, columns, &mut rows);
+            assert_eq!(run::<Mean, f32>(&[9, columns], &[1], x), rows);
+            reduce_rows::<Max, f32>(&x[columns..3 * columns], columns, &mut rows[..2]);
+            assert_eq!(run::<Max, f32>(&[9, columns], &[1], x)[1..3], rows[..2]);
+        });
+    }
+}

@@ -1,12 +1,11 @@
 //! Building a plan: places for values, steps for groups.
 
-use super::program::{Instruction, Program, Reg};
-use super::{Place, Plan, Repeat, Slot, Step};
+use super::{Argument, Place, Plan, Repeat, Slot, Step};
 use crate::buffer::Storage;
 use crate::cpu::device::sizes;
 use crate::error::{Error, Kind, Result};
 use crate::graph::passes::{fuse, memory};
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Node, Value};
 use crate::op::Cpu;
 use crate::ops;
 use crate::shape::Meta;
@@ -25,18 +24,34 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
         made: 0,
         fresh: vec![],
         kept: vec![],
+        entries: vec![],
+        entry: FxHashMap::default(),
     };
     builder.roots();
     builder.places(&groups)?;
+    let arena = builder.arena(&groups)?;
+    builder.enter();
     let steps = builder.steps(&groups)?;
     let results = graph.outputs.iter().map(|v| builder.slot(*v)).collect::<Result<Vec<_>>>()?;
     let owner = |k: usize| results.iter().position(|s| s.place == Place::Output(k)).unwrap_or(usize::MAX);
     let owners = (0..builder.fresh.len()).map(owner).collect();
+    let argument = |(at, place): (usize, &Place)| match place {
+        Place::Input(index) => {
+            let bytes = graph.meta(graph.inputs[*index]).bytes().unwrap_or(0);
+            Some(Argument { at, index: *index, bytes })
+        }
+        _ => None,
+    };
     Ok(Plan {
         nodes: graph.nodes.clone(),
         steps,
-        arena: builder.arena(&groups)?,
+        arena,
         constants: builder.constants,
+        arguments: builder.entries.iter().enumerate().filter_map(argument).collect(),
+        fresh_at: (0..builder.fresh.len())
+            .map(|k| builder.entry.get(&Place::Output(k)).copied().unwrap_or(usize::MAX))
+            .collect(),
+        entries: builder.entries,
         reads: builder.reads,
         made: builder.made,
         fresh: builder.fresh,
@@ -46,21 +61,24 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
     })
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
-    place: FxHashMap<Value, Place>,
+pub(super) struct Builder<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) place: FxHashMap<Value, Place>,
     /// The value whose memory a view shares, for every view.
     root: FxHashMap<Value, Value>,
-    constants: Vec<Storage>,
+    pub(super) constants: Vec<Storage>,
     reads: usize,
     made: usize,
     fresh: Vec<Meta>,
     /// The values that a group's program keeps in registers: they need no memory.
-    kept: Vec<bool>,
+    pub(super) kept: Vec<bool>,
+    /// The table of addresses, and where in it a place is.
+    entries: Vec<Place>,
+    entry: FxHashMap<Place, usize>,
 }
 
 impl Builder<'_> {
-    fn root(&self, v: Value) -> Value {
+    pub(super) fn root(&self, v: Value) -> Value {
         self.root.get(&v).copied().unwrap_or(v)
     }
     /// Views share the memory of what they view.
@@ -110,6 +128,13 @@ impl Builder<'_> {
         self.kept = vec![false; self.graph.nodes.len()];
         for group in groups.iter().filter(|g| g.nodes.len() > 1) {
             group.nodes.iter().for_each(|n| self.kept[*n as usize] = !escapes[*n as usize]);
+            // Two variables cannot be the one place of a value.
+            let mut assigned: Vec<u32> = vec![];
+            for n in group.nodes.iter().filter(|n| self.graph.node(**n).is(&ops::ASSIGN_VARIABLE)) {
+                let value = self.graph.node(*n).inputs[0].node;
+                self.kept[value as usize] &= !assigned.contains(&value);
+                assigned.push(value);
+            }
         }
         for (i, node) in self.graph.nodes.iter().enumerate() {
             for (k, meta) in node.outputs.iter().enumerate() {
@@ -136,7 +161,18 @@ impl Builder<'_> {
                 self.place.insert(v, place);
             }
         }
-        self.arena(groups).map(drop)
+        Ok(())
+    }
+    /// Makes the table: one entry for each place.
+    fn enter(&mut self) {
+        let mut places: Vec<(Value, Place)> = self.place.iter().map(|(v, p)| (*v, *p)).collect();
+        places.sort_unstable_by_key(|(v, _)| *v);
+        for (_, place) in places {
+            self.entry.entry(place).or_insert_with(|| {
+                self.entries.push(place);
+                self.entries.len() - 1
+            });
+        }
     }
     /// Plans the arena and writes the offsets; returns its size.
     fn arena(&mut self, groups: &[fuse::Group]) -> Result<usize> {
@@ -159,8 +195,11 @@ impl Builder<'_> {
     }
     fn slot(&self, v: Value) -> Result<Slot> {
         let meta = self.graph.meta(v).clone();
-        let place = self.place.get(&self.root(v)).cloned();
-        let place = place.ok_or_else(|| Error::internal("plan", format!("{v} has no place")))?;
+        let place = self.place.get(&self.root(v)).copied();
+        let at = place.and_then(|p| self.entry.get(&p).copied());
+        let (Some(place), Some(at)) = (place, at) else {
+            return Err(Error::internal("plan", format!("{v} has no place")));
+        };
         let bytes = meta.bytes().ok_or_else(|| match meta.shape.is_known() {
             false => Error::internal("plan", format!("{v} is not concrete: {meta}")),
             true => {
@@ -169,9 +208,9 @@ impl Builder<'_> {
                 Error::new(Kind::ResourceExhausted, node.op.name, text).at(node.at)
             }
         })?;
-        Ok(Slot { place, sizes: sizes(&meta), bytes, meta })
+        Ok(Slot { at, place, sizes: sizes(&meta), bytes, meta })
     }
-    fn slots(&self, values: impl IntoIterator<Item = Value>) -> Result<Vec<Slot>> {
+    pub(super) fn slots(&self, values: impl IntoIterator<Item = Value>) -> Result<Vec<Slot>> {
         values.into_iter().map(|v| self.slot(v)).collect()
     }
     fn steps(&mut self, groups: &[fuse::Group]) -> Result<Vec<Step>> {
@@ -181,71 +220,71 @@ impl Builder<'_> {
             let n = group.nodes[0];
             let node = self.graph.node(n);
             let outputs = (0..node.outputs.len() as u32).map(|output| Value { node: n, output });
-            let step = if *node.op == ops::INPUT
-                || *node.op == ops::CONSTANT
-                || matches!(node.op.cpu, Cpu::View)
-            {
-                continue;
-            } else if *node.op == ops::READ_VARIABLE {
-                let Some(Place::Read(read)) = self.place.get(&Value { node: n, output: 0 }) else { continue };
-                Step::Read { variable: node.attrs.int("slot") as usize, read: *read }
-            } else if *node.op == ops::ASSIGN_VARIABLE {
-                let release = self.place.iter().filter_map(|(v, place)| match place {
-                    Place::Read(r) if lives.get(v).is_some_and(|l| l.1 <= number) && !self.is_result(*v) => {
-                        Some(*r)
+            let step =
+                if *node.op == ops::INPUT || *node.op == ops::CONSTANT || matches!(node.op.cpu, Cpu::View) {
+                    continue;
+                } else if *node.op == ops::READ_VARIABLE {
+                    let slot = self.slot(Value { node: n, output: 0 })?;
+                    let Place::Read(read) = slot.place else { continue };
+                    let variable = node.attrs.int("slot") as usize;
+                    Step::Read { variable, read, at: slot.at, bytes: slot.bytes }
+                } else if *node.op == ops::ASSIGN_VARIABLE {
+                    self.assign(node, self.released(&lives, number))?
+                } else if group.nodes.len() > 1 || matches!(node.op.cpu, Cpu::Elementwise(_)) {
+                    let released = self.released(&lives, number);
+                    let (program, others) = self.program(group, &released)?;
+                    steps.push(program);
+                    for n in others {
+                        steps.push(self.assign(self.graph.node(n), released.clone())?);
                     }
-                    _ => None,
-                });
-                let value = self.slot(node.inputs[0])?;
-                let mut release: Vec<usize> = release.filter(|r| value.place != Place::Read(*r)).collect();
-                release.sort_unstable();
-                Step::Assign { variable: node.attrs.int("slot") as usize, value, release }
-            } else if node.is(&ops::IF) {
-                let side = |name| build(node.attrs.graph(name));
-                Step::If {
-                    node: n as usize,
-                    condition: self.slot(node.inputs[0])?,
-                    inputs: self.slots(node.inputs[1..].iter().copied())?,
-                    outputs: self.slots(outputs)?,
-                    sides: Box::new([side("then")?, side("otherwise")?]),
-                }
-            } else if node.is(&ops::WHILE) {
-                Step::While {
-                    node: n as usize,
-                    inputs: self.slots(node.inputs.iter().copied())?,
-                    outputs: self.slots(outputs)?,
-                    repeat: Box::new(Repeat::new(node)?),
-                }
-            } else {
-                match node.op.cpu {
-                    Cpu::Elementwise(_) => self.program(group)?,
-                    Cpu::Reindex(plan) => {
-                        let metas: SmallVec<[&Meta; 4]> =
-                            node.inputs.iter().map(|v| self.graph.meta(*v)).collect();
-                        Step::Copy {
-                            node: n as usize,
-                            copies: plan(&metas, &node.attrs, &node.outputs),
-                            inputs: self.slots(node.inputs.iter().copied())?,
-                            outputs: self.slots(outputs)?,
-                        }
-                    }
-                    Cpu::Engine(_) => Step::Engine {
+                    continue;
+                } else if node.is(&ops::IF) {
+                    let side = |name| build(node.attrs.graph(name));
+                    Step::If {
                         node: n as usize,
-                        inputs: self.slots(node.inputs.iter().copied())?,
-                        made: outputs
-                            .filter_map(|v| match self.place.get(&v) {
-                                Some(Place::Made(k)) => Some(*k),
-                                _ => None,
-                            })
-                            .collect(),
-                    },
-                    _ => Step::Kernel {
+                        condition: self.slot(node.inputs[0])?,
+                        inputs: self.slots(node.inputs[1..].iter().copied())?,
+                        outputs: self.slots(outputs)?,
+                        sides: Box::new([side("then")?, side("otherwise")?]),
+                    }
+                } else if node.is(&ops::WHILE) {
+                    Step::While {
                         node: n as usize,
                         inputs: self.slots(node.inputs.iter().copied())?,
                         outputs: self.slots(outputs)?,
-                    },
-                }
-            };
+                        repeat: Box::new(Repeat::new(node)?),
+                    }
+                } else {
+                    match node.op.cpu {
+                        Cpu::Reindex(plan) => {
+                            let metas: SmallVec<[&Meta; 4]> =
+                                node.inputs.iter().map(|v| self.graph.meta(*v)).collect();
+                            Step::Copy {
+                                node: n as usize,
+                                copies: plan(&metas, &node.attrs, &node.outputs),
+                                inputs: self.slots(node.inputs.iter().copied())?,
+                                outputs: self.slots(outputs)?,
+                            }
+                        }
+                        Cpu::Engine(_) => Step::Engine {
+                            node: n as usize,
+                            inputs: self.slots(node.inputs.iter().copied())?,
+                            made: self
+                                .slots(outputs)?
+                                .iter()
+                                .filter_map(|slot| match slot.place {
+                                    Place::Made(k) => Some((k, slot.at)),
+                                    _ => None,
+                                })
+                                .collect(),
+                        },
+                        _ => Step::Kernel {
+                            node: n as usize,
+                            inputs: self.slots(node.inputs.iter().copied())?,
+                            outputs: self.slots(outputs)?,
+                        },
+                    }
+                };
             steps.push(step);
         }
         Ok(steps)
@@ -253,77 +292,23 @@ impl Builder<'_> {
     fn is_result(&self, v: Value) -> bool {
         self.graph.outputs.iter().any(|o| self.root(*o) == v)
     }
-    /// The program of an element-wise group: registers are reused after their last use.
-    fn program(&self, group: &fuse::Group) -> Result<Step> {
-        let shape = sizes(&self.graph.node(group.nodes[0]).outputs[0]);
-        let mut inputs: Vec<Value> = vec![];
-        let mut outputs: Vec<Value> = vec![];
-        let mut last_use: FxHashMap<u32, usize> = FxHashMap::default();
-        for (k, n) in group.nodes.iter().enumerate() {
-            for v in &self.graph.node(*n).inputs {
-                last_use.insert(v.node, k);
-            }
-        }
-        let mut registers: FxHashMap<u32, Reg> = FxHashMap::default();
-        let mut free: Vec<usize> = vec![];
-        let mut scratch = 0;
-        let mut instructions = vec![];
-        for (k, n) in group.nodes.iter().enumerate() {
-            let node = self.graph.node(*n);
-            let dtypes: SmallVec<[_; 3]> = node.inputs.iter().map(|v| self.graph.meta(*v).dtype).collect();
-            let Cpu::Elementwise(lookup) = node.op.cpu else {
-                return Err(Error::internal(node.op.name, "not an element-wise op, in a fused group"));
-            };
-            let f = lookup(&dtypes, node.outputs[0].dtype).ok_or_else(|| {
-                Error::invalid(node.op.name, format!("there is no CPU kernel for {}", dtypes[0])).at(node.at)
-            })?;
-            let mut operands: SmallVec<[Reg; 3]> = SmallVec::new();
-            for v in &node.inputs {
-                operands.push(match registers.get(&v.node) {
-                    Some(reg) => *reg,
-                    None => {
-                        let position = inputs.iter().position(|i| i == v).unwrap_or_else(|| {
-                            inputs.push(*v);
-                            inputs.len() - 1
-                        });
-                        Reg::Input(position)
-                    }
-                });
-            }
-            // The output's register is taken before the operands' are given back: an instruction never overwrites what
-            // it reads.
-            let output = if self.kept[*n as usize] {
-                let index = free.pop().unwrap_or_else(|| {
-                    scratch += 1;
-                    scratch - 1
-                });
-                Reg::Scratch(index, node.outputs[0].dtype.size())
-            } else {
-                outputs.push(Value { node: *n, output: 0 });
-                Reg::Output(outputs.len() - 1)
-            };
-            registers.insert(*n, output);
-            let mut done: Vec<u32> = node.inputs.iter().map(|v| v.node).collect();
-            done.sort_unstable();
-            done.dedup();
-            for input in done {
-                if last_use.get(&input) == Some(&k)
-                    && let Some(Reg::Scratch(index, _)) = registers.get(&input)
-                {
-                    free.push(*index);
-                }
-            }
-            instructions.push(Instruction { f, inputs: operands, output });
-        }
-        let sources: Vec<_> = inputs
+    /// The reads whose values nobody needs after step `number`, by variable.
+    fn released(&self, lives: &FxHashMap<Value, (usize, usize)>, number: usize) -> Vec<(usize, usize)> {
+        let mut released: Vec<(usize, usize)> = self
+            .place
             .iter()
-            .map(|v| {
-                let meta = self.graph.meta(*v);
-                (meta.dtype, sizes(meta))
+            .filter(|(v, _)| lives.get(v).is_some_and(|l| l.1 <= number) && !self.is_result(**v))
+            .filter_map(|(v, place)| match place {
+                Place::Read(read) => Some((self.graph.node(v.node).attrs.int("slot") as usize, *read)),
+                _ => None,
             })
             .collect();
-        let output_sizes = outputs.iter().map(|v| self.graph.meta(*v).dtype.size()).collect();
-        let program = Program::new(group.nodes.clone(), shape, &sources, output_sizes, scratch, instructions);
-        Ok(Step::Fused { program, inputs: self.slots(inputs)?, outputs: self.slots(outputs)? })
+        released.sort_unstable();
+        released
+    }
+    fn assign(&self, node: &Node, released: Vec<(usize, usize)>) -> Result<Step> {
+        let (value, variable) = (self.slot(node.inputs[0])?, node.attrs.int("slot") as usize);
+        let release = released.into_iter().map(|(_, read)| read).filter(|r| value.place != Place::Read(*r));
+        Ok(Step::Assign { variable, release: release.collect(), value })
     }
 }

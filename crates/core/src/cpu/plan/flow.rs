@@ -63,14 +63,14 @@ impl Repeat {
     /// As for [`Plan::run_into`].
     pub(super) unsafe fn run(
         &self,
-        operands: &[Arg<'_>],
+        operands: &[Arg],
         variables: &[Variable],
         targets: &[Target],
     ) -> Result<()> {
         let pooled = self.spare.lock().unwrap_or_else(|p| p.into_inner()).pop();
         let spare = match pooled {
             Some(spare) => spare,
-            None => self.carried.iter().map(|n| Buffer::zeroed(*n)).collect::<Result<_>>()?,
+            None => self.carried.iter().map(|n| Buffer::room(*n)).collect::<Result<_>>()?,
         };
         // SAFETY: the caller's promise; the spare set is this run's own.
         let ran = unsafe { self.turns(operands, variables, targets, &spare) };
@@ -82,7 +82,7 @@ impl Repeat {
     /// As for `run`.
     unsafe fn turns(
         &self,
-        operands: &[Arg<'_>],
+        operands: &[Arg],
         variables: &[Variable],
         targets: &[Target],
         spare: &[Buffer],
@@ -90,7 +90,7 @@ impl Repeat {
         let carried = self.carried.len();
         let (finals, stacks) = targets.split_at(carried);
         let first_row = operands.len() - self.rows.len();
-        let mut args: SmallVec<[Arg<'_>; 8]> = operands.iter().map(|a| Arg { storage: None, ..*a }).collect();
+        let mut args: SmallVec<[Arg; 8]> = SmallVec::from_slice(operands);
         let mut into: SmallVec<[Target; 8]> = SmallVec::from_slice(targets);
         let (mut asks, mut does) = (self.condition.frame()?, self.body.frame()?);
         // With a known number of turns the last one writes the results.
@@ -120,7 +120,7 @@ impl Repeat {
             };
             for (k, bytes) in self.rows.iter().enumerate() {
                 let ptr = operands[first_row + k].ptr.wrapping_add(row * bytes);
-                args[first_row + k] = Arg { ptr, bytes: *bytes, storage: None };
+                args[first_row + k] = Arg { ptr, bytes: *bytes };
             }
             for (k, bytes) in self.extras.iter().enumerate() {
                 into[carried + k] = Target { ptr: stacks[k].ptr.wrapping_add(row * bytes), bytes: *bytes };
@@ -129,7 +129,7 @@ impl Repeat {
             // both have as many rows as there are turns.
             unsafe { self.body.run_into(&mut does, &args, variables, &into)? };
             for k in 0..carried {
-                args[k] = Arg { ptr: into[k].ptr, bytes: self.carried[k], storage: None };
+                args[k] = Arg { ptr: into[k].ptr, bytes: self.carried[k] };
             }
             to_finals = !to_finals;
             turn += 1;

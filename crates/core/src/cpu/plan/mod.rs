@@ -1,18 +1,21 @@
 //! The CPU executor: a concrete graph as a flat list of steps over one planned arena.
 //!
 //! Built once for each graph: fusion groups become [`Program`]s, every other node a kernel call with its operands
-//! resolved to places. A call takes a frame from a pool (the arena and the tables), walks the steps, and hands the
-//! results out. The kernels are those that eager uses.
+//! resolved to entries of one table of addresses. A call takes a frame from a pool (the arena and the table, in which
+//! the addresses of the arena and of constants stand already), writes the addresses of arguments and results into it,
+//! walks the steps, and hands the results out. The kernels are those that eager uses.
 
 mod build;
 mod flow;
+mod group;
+mod pairs;
 mod program;
 mod run;
 #[cfg(test)]
 mod tests;
 
 use crate::buffer::{Buffer, Storage};
-use crate::device::{Executable, Outputs};
+use crate::device::{Executable, Outputs, Results};
 use crate::error::Result;
 use crate::graph::{Graph, Node};
 use crate::op::{Attrs, Copies, Sizes};
@@ -20,11 +23,11 @@ use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use flow::Repeat;
-use program::{Program, Target};
+use program::Program;
 use std::sync::{Arc, Mutex};
 
-/// Where the elements of a value are during a call.
-#[derive(Clone, Debug, PartialEq)]
+/// Where the elements of a value are during a call: an entry of a frame's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     /// At this offset of the arena.
     Arena(usize),
@@ -43,25 +46,36 @@ enum Place {
 /// A value as an operand or result of a step.
 #[derive(Clone, Debug)]
 struct Slot {
+    /// The entry of the table.
+    at: usize,
     place: Place,
     meta: Meta,
     sizes: Sizes,
     bytes: usize,
 }
 
+/// A variable that a fused group writes: in place, if nobody else holds its memory.
+struct Store {
+    variable: usize,
+    meta: Meta,
+    bytes: usize,
+    /// What was read of variables and is needed no more, so that their memory is nobody else's.
+    release: Vec<usize>,
+}
+
 enum Step {
-    /// A fused group.
-    Fused { program: Program, inputs: Vec<Slot>, outputs: Vec<Slot> },
+    /// A fused group: its results, then the variables that it writes.
+    Fused { program: Box<Program>, inputs: Vec<Slot>, outputs: Vec<Slot>, stores: Vec<Store> },
     /// Strided copies, derived when the plan was built.
     Copy { node: usize, copies: Copies, inputs: Vec<Slot>, outputs: Vec<Slot> },
     /// Any other kernel.
     Kernel { node: usize, inputs: Vec<Slot>, outputs: Vec<Slot> },
     /// A variable's value, kept for the call.
-    Read { variable: usize, read: usize },
+    Read { variable: usize, read: usize, at: usize, bytes: usize },
     /// A variable's new value; reads that nobody needs any more are let go first, so that it can be written in place.
     Assign { variable: usize, value: Slot, release: Vec<usize> },
     /// What only the engine does: prints, asserts, random state.
-    Engine { node: usize, inputs: Vec<Slot>, made: Vec<usize> },
+    Engine { node: usize, inputs: Vec<Slot>, made: Vec<(usize, usize)> },
     /// One of two plans, as the scalar says.
     If { node: usize, condition: Slot, inputs: Vec<Slot>, outputs: Vec<Slot>, sides: Box<[Plan; 2]> },
     /// A plan again and again.
@@ -73,46 +87,65 @@ pub(super) struct Plan {
     nodes: Vec<Node>,
     steps: Vec<Step>,
     constants: Vec<Storage>,
+    /// What each entry of a frame's table is.
+    entries: Vec<Place>,
+    arguments: Vec<Argument>,
     arena: usize,
     reads: usize,
     made: usize,
     /// The memory handed out by a call.
     fresh: Vec<Meta>,
+    /// The entry of each of them.
+    fresh_at: Vec<usize>,
     results: Vec<Slot>,
     /// For each piece of fresh memory, the first result that it is.
     owners: Vec<usize>,
     frames: Mutex<Vec<Frame>>,
 }
 
-/// An operand of a call.
+/// An entry of the table that is an argument.
+struct Argument {
+    at: usize,
+    index: usize,
+    bytes: usize,
+}
+
+/// An operand of a plan inside a node.
 #[derive(Clone, Copy)]
-struct Arg<'a> {
+struct Arg {
     ptr: *const u8,
     bytes: usize,
-    /// The memory, where a result may share it.
-    storage: Option<&'a Storage>,
 }
 
 /// The memory of one running call.
 struct Frame {
-    arena: Buffer,
+    /// Where each entry is: the arena and constants always, the rest during a call.
+    table: Vec<*mut u8>,
     reads: Vec<Option<Storage>>,
     made: Vec<Option<Storage>>,
-    /// Where results go, during a call.
-    outputs: Vec<Target>,
+    #[allow(dead_code, reason = "the table points into it")]
+    arena: Buffer,
 }
+
+// SAFETY: the addresses of a frame are of its own arena and of constants that nobody writes; others are written at the
+// beginning of a call, whose operands outlive it.
+unsafe impl Send for Frame {}
 
 impl Plan {
     fn frame(&self) -> Result<Frame> {
         let pooled = self.frames.lock().unwrap_or_else(|p| p.into_inner()).pop();
         match pooled {
             Some(frame) => Ok(frame),
-            None => Ok(Frame {
-                arena: Buffer::zeroed(self.arena)?,
-                reads: vec![None; self.reads],
-                made: vec![None; self.made],
-                outputs: vec![],
-            }),
+            None => {
+                let arena = Buffer::room(self.arena)?;
+                let address = |place: &Place| match place {
+                    Place::Arena(offset) => arena.as_ptr().wrapping_add(*offset),
+                    Place::Constant(k) => self.constants[*k].bytes().as_ptr().cast_mut(),
+                    _ => std::ptr::null_mut(),
+                };
+                let table = self.entries.iter().map(address).collect();
+                Ok(Frame { table, reads: vec![None; self.reads], made: vec![None; self.made], arena })
+            }
         }
     }
     /// Gives a frame back for the next call.
@@ -123,7 +156,7 @@ impl Plan {
 }
 
 impl Executable for Plan {
-    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results> {
         let mut frame = self.frame()?;
         let results = self.call(&mut frame, inputs, variables);
         self.keep(frame);
@@ -167,7 +200,6 @@ impl Frame {
     fn clear(&mut self) {
         self.reads.fill(None);
         self.made.fill(None);
-        self.outputs.clear();
     }
 }
 

@@ -1,14 +1,19 @@
 //! A fused group: a little program over blocks that stay in the first-level cache.
 //!
 //! Each instruction is the block function that eager uses for its op, so a group gives eager's bits. Operands are blocks
-//! of inputs (loaded through their strides where they are broadcast), of registers, or of outputs already written.
+//! of inputs, of registers, or of outputs already written. An operand that repeats its elements (a number, a row) lies
+//! spread in a register of its own: a constant since the plan was made, another one since the beginning of the call where
+//! one spread serves all blocks.
 //!
 //! One of the few files with `unsafe`: threads write disjoint blocks of the outputs through raw pointers.
 
 use crate::cpu::elementwise::{BLOCK, CHUNK, Lie, lie, load, work};
+use crate::cpu::reduce::{Max, Mean, Min, Monoid, Reduction, Sum, reduce_rows};
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
-use crate::op::{BlockFn, Sizes, View};
+use crate::error::{Error, Result};
+use crate::op::{BlockFn, OpDef, Sizes, View};
+use crate::ops;
 use smallvec::SmallVec;
 use tenfold_kernels::parallel;
 
@@ -23,34 +28,120 @@ pub(super) enum Reg {
     Output(usize),
 }
 
-/// One block function call.
-pub(super) struct Instruction {
-    pub(super) f: BlockFn,
-    pub(super) inputs: SmallVec<[Reg; 3]>,
-    pub(super) output: Reg,
+/// What an instruction does with its blocks.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A block function.
+    Block(BlockFn),
+    /// A reduction of rows of so many elements.
+    Reduce(RowFn),
+    /// One element for each row, repeated over the row; elements of this size.
+    Spread(usize),
 }
 
-/// How an input lies under the loop.
-pub(super) struct Source {
+/// Rows, the elements of each, and the results.
+type RowFn = fn(&[u8], usize, &mut [u8]);
+
+impl Kind {
+    /// The reduction of rows that an op is.
+    pub(super) fn reduce(op: &OpDef, dtype: DType) -> Result<Kind> {
+        fn rows<O, T>(x: &[u8], columns: usize, out: &mut [u8])
+        where
+            T: bytemuck::Pod + Send + Sync,
+            O: Reduction<T, Monoid: Monoid<Acc = T>>,
+        {
+            reduce_rows::<O, T>(bytemuck::cast_slice(x), columns, bytemuck::cast_slice_mut(out));
+        }
+        macro_rules! of {
+            ($($op:ident $reduction:ident),*) => { match dtype {
+                $(DType::F32 if *op == ops::$op => rows::<$reduction, f32> as RowFn,)*
+                $(DType::F64 if *op == ops::$op => rows::<$reduction, f64>,)*
+                _ => return Err(Error::internal(op.name, "not a reduction, in a fused group")),
+            } };
+        }
+        // A sum to one element for each row is that reduction.
+        Ok(Kind::Reduce(of!(
+            REDUCE_SUM Sum, SUM_TO_SHAPE Sum, REDUCE_MEAN Mean, REDUCE_MAX Max, REDUCE_MIN Min
+        )))
+    }
+}
+
+/// One call.
+pub(super) struct Instruction {
+    pub(super) kind: Kind,
+    pub(super) inputs: SmallVec<[Reg; 3]>,
+    pub(super) output: Reg,
+    /// Whether its result is one element a row.
+    pub(super) by_row: bool,
+}
+
+/// An operand of a group, when the group is compiled.
+pub(super) struct Operand<'a> {
     pub(super) dtype: DType,
     pub(super) shape: Sizes,
-    pub(super) lie: Lie,
+    /// The elements, if they are known.
+    pub(super) constant: Option<&'a [u8]>,
+    /// Whether it is seen as one element a row.
+    pub(super) by_row: bool,
+}
+
+/// How an input becomes blocks.
+enum Source {
+    /// Its blocks are the operands.
+    Same,
+    /// The same block again and again, known since the plan was made.
+    Known(Vec<u64>),
+    /// Rows of so many elements, a whole number of which makes a block: spread once for each part, in this register.
+    Rows(usize, usize),
+    /// Collected for each block, in this register.
+    Strided(Sizes, usize),
+}
+
+struct Input {
+    dtype: DType,
+    size: usize,
+    shape: Sizes,
+    source: Source,
+    by_row: bool,
+}
+
+/// What a group does, before it is known how its operands lie.
+pub(super) struct Code {
+    /// The graph's nodes that it computes.
+    pub(super) nodes: Vec<u32>,
+    /// What it loops over.
+    pub(super) shape: Sizes,
+    /// The elements of a row, where rows are reduced; else 0.
+    pub(super) row: usize,
+    /// Of each output: the size of an element, and whether it has one a row.
+    pub(super) outputs: Vec<(usize, bool)>,
+    pub(super) registers: usize,
+    pub(super) instructions: Vec<Instruction>,
+    /// The registers that are copied into the last outputs at the end of each block: these outputs may be the memory of
+    /// an input, which all instructions of the block have read by then.
+    pub(super) copies: Vec<usize>,
 }
 
 /// A compiled group.
 pub(super) struct Program {
-    nodes: Vec<u32>,
-    shape: Sizes,
+    code: Code,
     elements: usize,
-    sources: Vec<Source>,
-    /// The size of an element of each register: inputs' and scratch and outputs.
-    output_sizes: Vec<usize>,
-    scratch: usize,
-    instructions: Vec<Instruction>,
+    /// The shape with one element for each row.
+    rows: Sizes,
+    inputs: Vec<Input>,
+    /// Scratch registers, those of operands included.
+    registers: usize,
+    /// Bytes of a register. Registers lie a cache line further apart than a power of two, so that they do not compete for the
+    /// same sets of the cache.
+    room: usize,
+    /// Elements of a block.
+    block: usize,
 }
 
 /// The widest element: every scratch register has room for a block of it.
 const WIDEST: usize = 8;
+/// Bytes that all blocks of a group take together, so that they stay in a first-level cache of 32 KiB.
+const CACHE: usize = 24 << 10;
 
 /// A pointer that threads share because they write disjoint parts.
 #[derive(Clone, Copy)]
@@ -65,35 +156,80 @@ unsafe impl Send for Target {}
 unsafe impl Sync for Target {}
 
 impl Program {
-    pub(super) fn new(
-        nodes: Vec<u32>,
-        shape: Sizes,
-        inputs: &[(DType, Sizes)],
-        output_sizes: Vec<usize>,
-        scratch: usize,
-        instructions: Vec<Instruction>,
-    ) -> Program {
-        let sources = inputs
+    pub(super) fn new(code: Code, operands: &[Operand<'_>]) -> Program {
+        let Code { shape, row, outputs, .. } = &code;
+        let row = *row;
+        let mut registers = code.registers;
+        let elements: usize = shape.iter().product();
+        let mut rows = shape.clone();
+        if let (Some(last), true) = (rows.last_mut(), row > 0) {
+            *last = 1;
+        }
+        let whole = |x: &Operand<'_>| if x.by_row { &rows } else { shape };
+        let lies: Vec<Lie> = operands.iter().map(|x| lie(&x.shape, whole(x))).collect();
+        let wide =
+            operands.iter().map(|x| x.dtype.size()).chain(outputs.iter().map(|o| o.0)).max().unwrap_or(4);
+        let streams = registers + operands.len() + outputs.len();
+        let most = (CACHE / (streams.max(1) * wide)).clamp(256, BLOCK) / 64 * 64;
+        // Blocks are whole rows: of a reduction, or of the operand that is repeated by rows, if there is one kind of them.
+        let mut unit = row;
+        for (x, lie) in operands.iter().zip(&lies).filter(|_| row == 0) {
+            let n: usize = x.shape.iter().product();
+            if matches!(lie, Lie::Strided(_)) && is_suffix(&x.shape, shape) && n <= BLOCK && n > 0 {
+                unit = if unit == 0 || unit == n { n } else { usize::MAX };
+            }
+        }
+        let block = match unit {
+            0 | usize::MAX => most,
+            unit => (most / unit).max(1) * unit,
+        };
+        let mut register = || {
+            registers += 1;
+            registers - 1
+        };
+        let inputs = operands
             .iter()
-            .map(|(dtype, s)| Source { dtype: *dtype, shape: s.clone(), lie: lie(s, &shape) })
+            .zip(lies)
+            .map(|(x, lie)| {
+                let (size, n) = (x.dtype.size(), x.shape.iter().product::<usize>());
+                let by_rows = !x.by_row && is_suffix(&x.shape, shape) && n > 0 && block.is_multiple_of(n);
+                let source = match (lie, x.constant) {
+                    (Lie::Same, _) => Source::Same,
+                    (Lie::Scalar, Some(bytes)) => {
+                        let mut words = vec![0u64; (block.min(elements.max(1)) * size).div_ceil(8)];
+                        repeat(bytes, bytemuck::cast_slice_mut(&mut words));
+                        Source::Known(words)
+                    }
+                    (Lie::Scalar, None) => Source::Rows(1, register()),
+                    (Lie::Strided(_), _) if by_rows => Source::Rows(n, register()),
+                    (Lie::Strided(strides), _) => Source::Strided(strides, register()),
+                };
+                Input { dtype: x.dtype, size, shape: x.shape.clone(), source, by_row: x.by_row }
+            })
             .collect();
-        let elements = shape.iter().product();
-        Program { nodes, shape, elements, sources, output_sizes, scratch, instructions }
+        let room = block * WIDEST + 64;
+        Program { code, elements, rows, inputs, registers, room, block }
     }
     pub(super) fn nodes(&self) -> &[u32] {
-        &self.nodes
+        &self.code.nodes
     }
     /// Runs the program.
     ///
     /// # Safety
     ///
-    /// Each target is `elements` elements of its size, writable, and overlaps no input and no other target for the time
-    /// of the call.
-    pub(super) unsafe fn run(&self, inputs: &[&[u8]], targets: &[Target]) {
+    /// Each input is readable, and each target is `elements` elements of its size, writable, and overlaps no other target
+    /// for the time of the call. A target overlaps no input, but one that registers are copied to may be the very memory of
+    /// inputs that have the shape and element size of the result.
+    pub(super) unsafe fn run(&self, inputs: &[Target], targets: &[Target]) {
         if self.elements == 0 {
             return;
         }
-        debug_assert!(targets.iter().zip(&self.output_sizes).all(|(t, s)| t.bytes == s * self.elements));
+        debug_assert!(
+            targets
+                .iter()
+                .zip(&self.code.outputs)
+                .all(|(t, o)| t.bytes == o.0 * self.count(o.1, self.elements))
+        );
         let part = |start: usize, end: usize| {
             // SAFETY: parts are disjoint ranges of elements, and the caller vouches for the rest.
             unsafe { self.part(inputs, targets, start, end) }
@@ -101,86 +237,168 @@ impl Program {
         if self.elements <= CHUNK {
             return part(0, self.elements);
         }
-        let work = work(self.elements, self.instructions.len());
-        parallel::indices(self.elements.div_ceil(CHUNK), work, &|k| {
-            part(k * CHUNK, ((k + 1) * CHUNK).min(self.elements));
-        });
+        let chunk = (CHUNK / self.block).max(1) * self.block;
+        parallel::indices(
+            self.elements.div_ceil(chunk),
+            work(self.elements, self.code.instructions.len()),
+            &|k| {
+                part(k * chunk, ((k + 1) * chunk).min(self.elements));
+            },
+        );
     }
-    /// Elements `start..end`, block by block.
+    /// How many elements of a value there are for so many of the loop: as many, or one for each row of them.
+    #[inline]
+    fn count(&self, by_row: bool, elements: usize) -> usize {
+        if by_row { elements / self.code.row } else { elements }
+    }
+    /// Elements `start..end`, block by block. `start` is at the beginning of a block.
     ///
     /// # Safety
     ///
     /// As for `run`, and nobody else writes these elements.
-    unsafe fn part(&self, inputs: &[&[u8]], targets: &[Target], start: usize, end: usize) {
+    unsafe fn part(&self, inputs: &[Target], targets: &[Target], start: usize, end: usize) {
         let mut memory = Scratch::take();
-        let registers = self.scratch + inputs.len();
-        let room = BLOCK * WIDEST;
-        let scratch = memory.slice::<u8>(registers * room).as_mut_ptr();
+        let scratch = memory.slice::<u8>(self.registers * self.room).as_mut_ptr();
         let register = |k: usize| {
-            debug_assert!(k < registers);
+            debug_assert!(k < self.registers);
             // SAFETY: register `k` is inside the scratch memory.
-            unsafe { scratch.add(k * room) }
+            unsafe { scratch.add(k * self.room) }
         };
+        let longest = self.block.min(end - start);
+        for (x, input) in inputs.iter().zip(&self.inputs) {
+            if let Source::Rows(n, k) = input.source {
+                // SAFETY: the input has `n` elements, and the register, which is this input's own, room for a block.
+                unsafe {
+                    let row = std::slice::from_raw_parts(x.ptr.cast_const(), n * input.size);
+                    let len = self.count(input.by_row, longest);
+                    repeat(row, std::slice::from_raw_parts_mut(register(k), len * input.size));
+                }
+            }
+        }
         let mut at = start;
         while at < end {
-            let len = BLOCK.min(end - at);
-            // Broadcast operands are spread into registers of their own; a scalar once for all blocks.
-            for (k, (x, source)) in inputs.iter().zip(&self.sources).enumerate() {
-                let size = source.dtype.size();
-                // SAFETY: register `scratch + k` is this input's own, and has room for a block.
-                let into = unsafe { std::slice::from_raw_parts_mut(register(self.scratch + k), room) };
-                match &source.lie {
-                    Lie::Same => {}
-                    Lie::Scalar if at == start => {
-                        into[..len * size].chunks_exact_mut(size).for_each(|e| e.copy_from_slice(&x[..size]));
-                    }
-                    Lie::Scalar => {}
-                    Lie::Strided(strides) => {
-                        let view = View { dtype: source.dtype, shape: source.shape.clone(), bytes: x };
-                        load(&view, strides, &self.shape, at, len, into);
+            let len = self.block.min(end - at);
+            for (x, input) in inputs.iter().zip(&self.inputs) {
+                if let Source::Strided(strides, k) = &input.source {
+                    // SAFETY: as above.
+                    unsafe {
+                        let (at, len) = (self.count(input.by_row, at), self.count(input.by_row, len));
+                        let shape = if input.by_row { &self.rows } else { &self.code.shape };
+                        let bytes = std::slice::from_raw_parts(x.ptr.cast_const(), x.bytes);
+                        let into = std::slice::from_raw_parts_mut(register(*k), len * input.size);
+                        let view = View { dtype: input.dtype, shape: &input.shape, bytes };
+                        load(&view, strides, shape, at, len, into);
                     }
                 }
             }
-            for instruction in &self.instructions {
-                let mut operands: SmallVec<[&[u8]; 3]> = SmallVec::new();
-                for reg in &instruction.inputs {
-                    operands.push(match *reg {
-                        Reg::Input(k) => {
-                            let size = self.sources[k].dtype.size();
-                            match self.sources[k].lie {
-                                Lie::Same => &inputs[k][at * size..(at + len) * size],
-                                // SAFETY: the register was filled above.
-                                _ => unsafe {
-                                    std::slice::from_raw_parts(register(self.scratch + k), len * size)
-                                },
-                            }
-                        }
-                        // SAFETY: an earlier instruction of this block wrote it.
-                        Reg::Scratch(k, size) => unsafe {
-                            std::slice::from_raw_parts(register(k), len * size)
-                        },
-                        Reg::Output(k) => {
-                            let size = self.output_sizes[k];
-                            // SAFETY: an earlier instruction of this block wrote it.
-                            unsafe { std::slice::from_raw_parts(targets[k].ptr.add(at * size), len * size) }
-                        }
-                    });
+            for instruction in &self.code.instructions {
+                // SAFETY: the caller's promise.
+                unsafe { self.execute(instruction, inputs, targets, scratch, at, len) };
+            }
+            let first = self.code.outputs.len() - self.code.copies.len();
+            for (k, from) in self.code.copies.iter().enumerate() {
+                let size = self.code.outputs[first + k].0;
+                // SAFETY: an instruction of this block wrote the register; the target has the program's elements, of which
+                // these are this thread's, and its operands are read.
+                unsafe {
+                    let into = targets[first + k].ptr.add(at * size);
+                    std::ptr::copy_nonoverlapping(register(*from).cast_const(), into, len * size);
                 }
-                let output = match instruction.output {
-                    // SAFETY: no operand of this instruction is the register that it writes (see `build`).
-                    Reg::Scratch(k, size) => unsafe {
-                        std::slice::from_raw_parts_mut(register(k), len * size)
-                    },
-                    Reg::Output(k) => {
-                        let size = self.output_sizes[k];
-                        // SAFETY: the caller's promise; only this thread has these elements.
-                        unsafe { std::slice::from_raw_parts_mut(targets[k].ptr.add(at * size), len * size) }
-                    }
-                    Reg::Input(_) => continue,
-                };
-                (instruction.f)(&operands, output);
             }
             at += len;
         }
     }
+    /// Runs one instruction on the elements `at..at + len`.
+    ///
+    /// # Safety
+    ///
+    /// As for `part`; the registers begin at `scratch`.
+    #[inline]
+    unsafe fn execute(
+        &self,
+        instruction: &Instruction,
+        inputs: &[Target],
+        targets: &[Target],
+        scratch: *mut u8,
+        at: usize,
+        len: usize,
+    ) {
+        // Operands of what is computed of rows, and of their spreading, are one element a row.
+        let narrow = match instruction.kind {
+            Kind::Block(_) => instruction.by_row,
+            Kind::Reduce(..) => false,
+            Kind::Spread(_) => true,
+        };
+        let (from, count) = (self.count(narrow, at), self.count(narrow, len));
+        // SAFETY: registers are inside the scratch memory.
+        let register = |k: usize| unsafe { scratch.add(k * self.room) };
+        let mut operands: [&[u8]; 3] = [&[]; 3];
+        for (operand, reg) in operands.iter_mut().zip(&instruction.inputs) {
+            let (ptr, size) = match *reg {
+                Reg::Input(k) => {
+                    let input = &self.inputs[k];
+                    let ptr = match &input.source {
+                        // SAFETY: the input has the program's elements, or one for each row of them.
+                        Source::Same => unsafe { inputs[k].ptr.add(from * input.size) }.cast_const(),
+                        Source::Known(words) => words.as_ptr().cast(),
+                        Source::Rows(_, k) | Source::Strided(_, k) => register(*k).cast_const(),
+                    };
+                    (ptr, input.size)
+                }
+                Reg::Scratch(k, size) => (register(k).cast_const(), size),
+                Reg::Output(k) => {
+                    let size = self.code.outputs[k].0;
+                    // SAFETY: the output has the program's elements, or one for each row of them.
+                    (unsafe { targets[k].ptr.add(from * size) }.cast_const(), size)
+                }
+            };
+            // SAFETY: the block is there: spread or collected before, or written by an earlier instruction, or the caller's.
+            *operand = unsafe { std::slice::from_raw_parts(ptr, count * size) };
+        }
+        let operands = &operands[..instruction.inputs.len()];
+        let (from, count) = (self.count(instruction.by_row, at), self.count(instruction.by_row, len));
+        let (ptr, size) = match instruction.output {
+            Reg::Scratch(k, size) => (register(k), size),
+            Reg::Output(k) => {
+                let size = self.code.outputs[k].0;
+                // SAFETY: as above.
+                (unsafe { targets[k].ptr.add(from * size) }, size)
+            }
+            Reg::Input(_) => return,
+        };
+        // SAFETY: no operand of this instruction is the register that it writes (see `group.rs`), and only this thread has
+        // these elements of the outputs.
+        let output = unsafe { std::slice::from_raw_parts_mut(ptr, count * size) };
+        match instruction.kind {
+            Kind::Block(f) => f(operands, output),
+            Kind::Spread(size) => {
+                let rows = output.chunks_exact_mut(self.code.row * size).zip(operands[0].chunks_exact(size));
+                rows.for_each(|(row, one)| repeat(one, row));
+            }
+            Kind::Reduce(f) => f(operands[0], self.code.row, output),
+        }
+    }
+}
+
+/// Whether `shape` is the last axes of `whole`, but for sizes of 1 before them.
+fn is_suffix(shape: &[usize], whole: &[usize]) -> bool {
+    let ones = shape.iter().take_while(|d| **d == 1).count();
+    whole.ends_with(&shape[ones..])
+}
+
+/// Fills `into` with `row` again and again.
+fn repeat(row: &[u8], into: &mut [u8]) {
+    match row.len() {
+        1 => into.fill(row[0]),
+        2 => fill::<u16>(row, into),
+        4 => fill::<u32>(row, into),
+        8 => fill::<u64>(row, into),
+        n => into.chunks_mut(n).for_each(|part| part.copy_from_slice(&row[..part.len()])),
+    }
+}
+
+fn fill<S: bytemuck::Pod>(value: &[u8], into: &mut [u8]) {
+    let value: S = bytemuck::pod_read_unaligned(value);
+    let whole = into.len() / size_of::<S>() * size_of::<S>();
+    bytemuck::cast_slice_mut::<u8, S>(&mut into[..whole]).fill(value);
 }

@@ -4,10 +4,11 @@
 //! those that live at the same time apart.
 
 use super::program::Target;
-use super::{Arg, Frame, Place, Plan, Slot, Step, engine};
-use crate::buffer::{Buffer, Storage};
+use super::{Arg, Frame, Place, Plan, Slot, Step, Store, engine};
+use crate::buffer::Storage;
 use crate::cpu::copy;
 use crate::cpu::device::run_kernel;
+use crate::device::Results;
 use crate::error::{Error, Result};
 use crate::op::{View, ViewMut};
 use crate::shape::Meta;
@@ -21,16 +22,27 @@ impl Plan {
         frame: &mut Frame,
         inputs: &[Tensor],
         variables: &[Variable],
-    ) -> Result<Vec<Tensor>> {
-        let args: SmallVec<[Arg<'_>; 8]> = inputs.iter().map(argument).collect::<Result<_>>()?;
-        let fresh = self.fresh.iter().map(|meta| Buffer::zeroed(meta.bytes().unwrap_or(usize::MAX)));
-        let fresh: SmallVec<[Buffer; 4]> = fresh.collect::<Result<_>>()?;
-        frame.outputs.extend(fresh.iter().map(|b| Target { ptr: b.as_ptr(), bytes: b.bytes().len() }));
-        for step in &self.steps {
-            self.step(step, frame, &args, variables)?;
+    ) -> Result<Results> {
+        for argument in &self.arguments {
+            let bytes = inputs[argument.index].host().map(Storage::bytes);
+            let Some(bytes) = bytes.filter(|b| b.len() == argument.bytes) else {
+                return Err(Error::internal("plan", format!("argument {} does not fit", argument.index)));
+            };
+            frame.table[argument.at] = bytes.as_ptr().cast_mut();
         }
-        let made: SmallVec<[Storage; 4]> = fresh.into_iter().map(Storage::new).collect();
-        self.results.iter().map(|slot| self.result(slot, frame, &args, &made)).collect()
+        let mut fresh: SmallVec<[Storage; 4]> = SmallVec::new();
+        for meta in &self.fresh {
+            fresh.push(Storage::room(meta.bytes().unwrap_or(usize::MAX))?);
+        }
+        for (at, storage) in self.fresh_at.iter().zip(&mut fresh) {
+            let bytes =
+                storage.bytes_mut().ok_or_else(|| Error::internal("plan", "fresh memory is shared"))?;
+            frame.table[*at] = bytes.as_mut_ptr();
+        }
+        for step in &self.steps {
+            self.step(step, frame, variables)?;
+        }
+        self.results.iter().map(|slot| self.result(slot, frame, inputs, &fresh)).collect()
     }
     /// Runs the steps so that result `i` ends in `targets[i]`.
     ///
@@ -41,14 +53,23 @@ impl Plan {
     pub(super) unsafe fn run_into(
         &self,
         frame: &mut Frame,
-        args: &[Arg<'_>],
+        args: &[Arg],
         variables: &[Variable],
         targets: &[Target],
     ) -> Result<()> {
         frame.clear();
-        frame.outputs.extend(self.owners.iter().map(|i| targets[*i]));
+        for argument in &self.arguments {
+            let arg = args[argument.index];
+            if arg.bytes != argument.bytes {
+                return Err(Error::internal("plan", format!("operand {} does not fit", argument.index)));
+            }
+            frame.table[argument.at] = arg.ptr.cast_mut();
+        }
+        for (at, owner) in self.fresh_at.iter().zip(&self.owners) {
+            frame.table[*at] = targets[*owner].ptr;
+        }
         for step in &self.steps {
-            self.step(step, frame, args, variables)?;
+            self.step(step, frame, variables)?;
         }
         for (i, (slot, target)) in self.results.iter().zip(targets).enumerate() {
             if matches!(slot.place, Place::Output(k) if self.owners[k] == i) {
@@ -56,16 +77,16 @@ impl Plan {
             }
             // SAFETY: nothing writes the source any more, and the caller vouches for the target.
             unsafe {
-                let from = self.bytes(slot, frame, args)?;
+                let from = bytes(slot, frame)?;
                 std::ptr::copy_nonoverlapping(from.as_ptr(), target.ptr, from.len());
             }
         }
         Ok(())
     }
-    fn result(&self, slot: &Slot, frame: &Frame, args: &[Arg<'_>], made: &[Storage]) -> Result<Tensor> {
+    fn result(&self, slot: &Slot, frame: &Frame, inputs: &[Tensor], fresh: &[Storage]) -> Result<Tensor> {
         let storage = match slot.place {
-            Place::Output(k) => Some(made[k].clone()),
-            Place::Input(k) => args[k].storage.cloned(),
+            Place::Output(k) => Some(fresh[k].clone()),
+            Place::Input(k) => inputs[k].host().cloned(),
             Place::Constant(k) => Some(self.constants[k].clone()),
             Place::Read(k) => frame.reads[k].clone(),
             Place::Made(k) => frame.made[k].clone(),
@@ -74,74 +95,62 @@ impl Plan {
         let storage = storage.ok_or_else(|| Error::internal("plan", "a result without memory of its own"))?;
         Ok(Tensor::from_storage(slot.meta.clone(), storage))
     }
-    /// The bytes of an operand.
-    ///
-    /// # Safety
-    ///
-    /// Nothing writes them while the slice is used: the step's results lie elsewhere.
-    unsafe fn bytes<'a>(&'a self, slot: &Slot, frame: &Frame, inputs: &'a [Arg<'_>]) -> Result<&'a [u8]> {
-        let found: Option<*const u8> = match slot.place {
-            // SAFETY: the plan's offsets are inside the arena.
-            Place::Arena(offset) => Some(unsafe { frame.arena.as_ptr().add(offset) }.cast_const()),
-            Place::Input(k) => Some(inputs[k].ptr).filter(|_| inputs[k].bytes == slot.bytes),
-            Place::Constant(k) => Some(self.constants[k].bytes().as_ptr()),
-            Place::Read(k) => frame.reads[k].as_ref().map(|s| s.bytes().as_ptr()),
-            Place::Made(k) => frame.made[k].as_ref().map(|s| s.bytes().as_ptr()),
-            Place::Output(k) => Some(frame.outputs[k].ptr.cast_const()),
-        };
-        let ptr = found
-            .ok_or_else(|| Error::internal("plan", format!("no memory for an operand {}", slot.meta)))?;
-        // SAFETY: `slot.bytes` bytes are there: places have the meta's size, and inputs were checked when they were
-        // bound. The memory lives as long as the frame and the inputs, and the caller vouches for writers.
-        Ok(unsafe { std::slice::from_raw_parts(ptr, slot.bytes) })
-    }
-    /// Where a step's result goes.
-    fn target(&self, slot: &Slot, frame: &Frame) -> Result<Target> {
-        let ptr = match slot.place {
-            // SAFETY: the plan's offsets are inside the arena.
-            Place::Arena(offset) => unsafe { frame.arena.as_ptr().add(offset) },
-            Place::Output(k) => frame.outputs[k].ptr,
-            _ => return Err(Error::internal("plan", "a step cannot write there")),
-        };
-        Ok(Target { ptr, bytes: slot.bytes })
-    }
-    fn step(&self, step: &Step, frame: &mut Frame, inputs: &[Arg<'_>], variables: &[Variable]) -> Result<()> {
+    fn step(&self, step: &Step, frame: &mut Frame, variables: &[Variable]) -> Result<()> {
         match step {
-            Step::Fused { program, inputs: operands, outputs } => {
-                // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
-                let slices = unsafe { self.all(operands, frame, inputs)? };
-                let targets: SmallVec<[Target; 4]> =
-                    outputs.iter().map(|s| self.target(s, frame)).collect::<Result<_>>()?;
-                // SAFETY: as above; the frame is this call's own.
-                unsafe { program.run(&slices, &targets) };
-                Ok(())
+            Step::Fused { program, inputs: operands, outputs, stores } => {
+                let mut sources: SmallVec<[Target; 8]> = SmallVec::new();
+                for slot in operands {
+                    sources.push(target(slot, frame)?);
+                }
+                let mut targets: SmallVec<[Target; 4]> = SmallVec::new();
+                for slot in outputs {
+                    targets.push(target(slot, frame)?);
+                }
+                if stores.is_empty() {
+                    // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
+                    unsafe { program.run(&sources, &targets) };
+                    return Ok(());
+                }
+                write(stores, frame, variables, |memory| {
+                    targets.extend_from_slice(memory);
+                    // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's
+                    // own of the same shape.
+                    unsafe { program.run(&sources, &targets) };
+                })
             }
             Step::Copy { copies, inputs: operands, outputs, .. } => {
                 // SAFETY: as for a fused step.
-                let views = unsafe { self.views(operands, frame, inputs)? };
+                let views = unsafe { views(operands, frame)? };
                 // SAFETY: as above.
-                let mut results = unsafe { self.results(outputs, frame)? };
+                let mut results = unsafe { results(outputs, frame)? };
                 copy::run(copies, &views, &mut results);
                 Ok(())
             }
             Step::Kernel { node, inputs: operands, outputs } => {
                 let node = &self.nodes[*node];
                 // SAFETY: as for a fused step.
-                let views = unsafe { self.views(operands, frame, inputs)? };
+                let views = unsafe { views(operands, frame)? };
                 // SAFETY: as above.
-                let mut results = unsafe { self.results(outputs, frame)? };
-                let metas: SmallVec<[&Meta; 4]> = operands.iter().map(|s| &s.meta).collect();
+                let mut results = unsafe { results(outputs, frame)? };
+                let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
+                for slot in operands {
+                    metas.push(&slot.meta);
+                }
                 run_kernel(node.op, &metas, &views, &node.attrs, &node.outputs, &mut results)
                     .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))
             }
-            Step::Read { variable, read } => {
-                frame.reads[*read] = Some(variables[*variable].peek().storage()?);
+            Step::Read { variable, read, at, bytes } => {
+                let kept = frame.reads[*read].insert(variables[*variable].elements()?).bytes();
+                if kept.len() != *bytes {
+                    return Err(Error::internal("plan", "a variable has another size than its graph"));
+                }
+                frame.table[*at] = kept.as_ptr().cast_mut();
                 Ok(())
             }
             Step::Assign { variable, value, release } => {
                 release.iter().for_each(|r| frame.reads[*r] = None);
                 // SAFETY: the variable's own memory is written only if nobody else holds it.
-                let bytes = unsafe { self.bytes(value, frame, inputs)? };
+                let bytes = unsafe { bytes(value, frame)? };
                 variables[*variable].overwrite(bytes)
             }
             Step::Engine { node, inputs: operands, made } => {
@@ -149,21 +158,20 @@ impl Plan {
                 let mut tensors: SmallVec<[Tensor; 4]> = SmallVec::new();
                 for slot in operands {
                     // SAFETY: nothing runs beside this copy.
-                    tensors.push(Tensor::from_raw(slot.meta.clone(), unsafe {
-                        self.bytes(slot, frame, inputs)?
-                    })?);
+                    tensors.push(Tensor::from_raw(slot.meta.clone(), unsafe { bytes(slot, frame)? })?);
                 }
                 let outputs = engine(node, &tensors, &node.attrs, variables)?;
-                for (k, y) in made.iter().zip(outputs) {
-                    frame.made[*k] = Some(y.storage()?);
+                for ((k, at), y) in made.iter().zip(outputs) {
+                    let kept = frame.made[*k].insert(y.storage()?).bytes();
+                    frame.table[*at] = kept.as_ptr().cast_mut();
                 }
                 Ok(())
             }
             Step::If { condition, inputs: operands, outputs, sides, .. } => {
                 // SAFETY: as for a fused step.
-                let taken = unsafe { self.bytes(condition, frame, inputs)? };
+                let taken = unsafe { bytes(condition, frame)? };
                 let side = if taken.first().is_some_and(|b| *b != 0) { &sides[0] } else { &sides[1] };
-                let (args, targets) = self.inside(operands, outputs, frame, inputs)?;
+                let (args, targets) = inside(operands, outputs, frame)?;
                 let mut own = side.frame()?;
                 // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
                 let ran = unsafe { side.run_into(&mut own, &args, variables, &targets) };
@@ -171,72 +179,125 @@ impl Plan {
                 ran
             }
             Step::While { inputs: operands, outputs, repeat, .. } => {
-                let (args, targets) = self.inside(operands, outputs, frame, inputs)?;
+                let (args, targets) = inside(operands, outputs, frame)?;
                 // SAFETY: as for the sides of an `if`.
                 unsafe { repeat.run(&args, variables, &targets) }
             }
         }
     }
-    /// Operands and results of a step for the plans inside it.
-    #[allow(clippy::type_complexity, reason = "two lists")]
-    fn inside(
-        &self,
-        operands: &[Slot],
-        outputs: &[Slot],
-        frame: &Frame,
-        inputs: &[Arg<'_>],
-    ) -> Result<(SmallVec<[Arg<'static>; 8]>, SmallVec<[Target; 8]>)> {
-        let arg = |s: &Slot| {
-            // SAFETY: only the address is kept here.
-            let ptr = unsafe { self.bytes(s, frame, inputs)? }.as_ptr();
-            Ok(Arg { ptr, bytes: s.bytes, storage: None })
-        };
-        let args = operands.iter().map(arg).collect::<Result<_>>()?;
-        Ok((args, outputs.iter().map(|s| self.target(s, frame)).collect::<Result<_>>()?))
-    }
-    /// # Safety
-    ///
-    /// As for `bytes`.
-    unsafe fn all<'a>(
-        &'a self,
-        slots: &[Slot],
-        frame: &Frame,
-        inputs: &'a [Arg<'_>],
-    ) -> Result<SmallVec<[&'a [u8]; 4]>> {
-        // SAFETY: the caller's promise.
-        slots.iter().map(|s| unsafe { self.bytes(s, frame, inputs) }).collect()
-    }
-    /// # Safety
-    ///
-    /// As for `bytes`.
-    unsafe fn views<'a>(
-        &'a self,
-        slots: &[Slot],
-        frame: &Frame,
-        inputs: &'a [Arg<'_>],
-    ) -> Result<SmallVec<[View<'a>; 4]>> {
-        let view = |s: &Slot| {
-            // SAFETY: the caller's promise.
-            let bytes = unsafe { self.bytes(s, frame, inputs)? };
-            Ok(View { dtype: s.meta.dtype, shape: s.sizes.clone(), bytes })
-        };
-        slots.iter().map(view).collect()
-    }
-    /// # Safety
-    ///
-    /// The results overlap no operand in use and not each other, and are used once at a time.
-    unsafe fn results<'a>(&'a self, slots: &[Slot], frame: &Frame) -> Result<SmallVec<[ViewMut<'a>; 2]>> {
-        let view = |s: &Slot| {
-            let target = self.target(s, frame)?;
-            // SAFETY: the target has `bytes` bytes of this call's frame; the caller vouches for the rest.
-            let bytes = unsafe { std::slice::from_raw_parts_mut(target.ptr, target.bytes) };
-            Ok(ViewMut { dtype: s.meta.dtype, shape: s.sizes.clone(), bytes })
-        };
-        slots.iter().map(view).collect()
-    }
 }
 
-fn argument(x: &Tensor) -> Result<Arg<'_>> {
-    let storage = x.host().ok_or_else(|| Error::internal("plan", "an argument is not in host memory"))?;
-    Ok(Arg { ptr: storage.bytes().as_ptr(), bytes: storage.bytes().len(), storage: Some(storage) })
+/// Runs `compute` on memory for the new values of variables: their own, where nobody else holds it, else fresh memory that
+/// is then theirs. Other threads see a variable's old value or its new one.
+fn write(
+    stores: &[Store],
+    frame: &mut Frame,
+    variables: &[Variable],
+    compute: impl FnOnce(&[Target]),
+) -> Result<()> {
+    let mut locks: SmallVec<[_; 4]> = SmallVec::new();
+    let mut fresh: SmallVec<[Option<Storage>; 4]> = SmallVec::new();
+    for store in stores {
+        // Only tried: with several locks held, two functions might wait for each other.
+        let mut lock = variables[store.variable].try_lock();
+        let mut free = lock.as_deref_mut().filter(|value| value.meta() == &store.meta);
+        if let Some(value) = &free {
+            // What was read here of this very memory is no longer held; its elements stay, because the lock is.
+            for read in &store.release {
+                let read = &mut frame.reads[*read];
+                if let (Some(held), Some(now)) = (&read, value.host())
+                    && held.shares(now)
+                {
+                    *read = None;
+                }
+            }
+        }
+        let own = free.as_mut().is_some_and(|value| value.bytes_mut().is_some());
+        fresh.push(if own { None } else { Some(Storage::room(store.bytes)?) });
+        locks.push(lock);
+    }
+    let mut memory: SmallVec<[Target; 4]> = SmallVec::new();
+    for ((lock, fresh), store) in locks.iter_mut().zip(&mut fresh).zip(stores) {
+        let room = match fresh {
+            Some(fresh) => fresh.bytes_mut(),
+            None => lock.as_deref_mut().and_then(Tensor::bytes_mut),
+        };
+        let room = room.ok_or_else(|| Error::internal("plan", "no memory for a variable"))?;
+        memory.push(Target { ptr: room.as_mut_ptr(), bytes: store.bytes });
+    }
+    compute(&memory);
+    for ((lock, fresh), store) in locks.into_iter().zip(fresh).zip(stores) {
+        if let Some(fresh) = fresh {
+            let value = Tensor::from_storage(store.meta.clone(), fresh);
+            match lock {
+                Some(mut lock) => *lock = value,
+                None => variables[store.variable].poke(value),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where an operand or a result of a step is.
+#[inline]
+fn target(slot: &Slot, frame: &Frame) -> Result<Target> {
+    let ptr = frame.table[slot.at];
+    if ptr.is_null() {
+        return Err(Error::internal("plan", format!("no memory for an operand {}", slot.meta)));
+    }
+    Ok(Target { ptr, bytes: slot.bytes })
+}
+
+/// The bytes of an operand.
+///
+/// # Safety
+///
+/// Nothing writes them while the slice is used, which ends before the call does: the step's results lie elsewhere.
+#[inline]
+unsafe fn bytes<'a>(slot: &Slot, frame: &Frame) -> Result<&'a [u8]> {
+    let Target { ptr, bytes } = target(slot, frame)?;
+    // SAFETY: `bytes` bytes are there: entries have the meta's size, and what comes from outside was checked when it was
+    // bound. The memory lives as long as the frame and the call, and the caller vouches for writers.
+    Ok(unsafe { std::slice::from_raw_parts(ptr.cast_const(), bytes) })
+}
+
+/// Operands and results of a step for the plans inside it.
+#[allow(clippy::type_complexity, reason = "two lists")]
+fn inside(
+    operands: &[Slot],
+    outputs: &[Slot],
+    frame: &Frame,
+) -> Result<(SmallVec<[Arg; 8]>, SmallVec<[Target; 8]>)> {
+    let arg = |s: &Slot| target(s, frame).map(|t| Arg { ptr: t.ptr.cast_const(), bytes: t.bytes });
+    let args = operands.iter().map(arg).collect::<Result<_>>()?;
+    Ok((args, outputs.iter().map(|s| target(s, frame)).collect::<Result<_>>()?))
+}
+
+/// # Safety
+///
+/// As for `bytes`.
+#[inline]
+unsafe fn views<'a>(slots: &'a [Slot], frame: &Frame) -> Result<SmallVec<[View<'a>; 4]>> {
+    let mut views = SmallVec::new();
+    for s in slots {
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { bytes(s, frame)? };
+        views.push(View { dtype: s.meta.dtype, shape: &s.sizes, bytes });
+    }
+    Ok(views)
+}
+
+/// # Safety
+///
+/// The results overlap no operand in use and not each other, and are used once at a time.
+#[inline]
+unsafe fn results<'a>(slots: &'a [Slot], frame: &Frame) -> Result<SmallVec<[ViewMut<'a>; 2]>> {
+    let mut views = SmallVec::new();
+    for s in slots {
+        let target = target(s, frame)?;
+        // SAFETY: the target has `bytes` bytes of this call's frame; the caller vouches for the rest.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(target.ptr, target.bytes) };
+        views.push(ViewMut { dtype: s.meta.dtype, shape: &s.sizes, bytes });
+    }
+    Ok(views)
 }

@@ -59,15 +59,119 @@ fn threads_and_blocks_change_no_bit() {
 }
 
 #[test]
-fn a_reduction_splits_the_groups() {
+fn a_reduction_of_columns_splits_the_groups() {
     let x = Tensor::from_vec(values(600, 4), [20, 30]).unwrap();
     let text = agree(&[x], |x| {
         let squares = &x[0] * &x[0];
-        let sums = squares.sum_to_shape([20, 1]);
+        let sums = squares.sum_to_shape([1, 30]);
         let y = &squares / (&sums + 1.0);
         vec![&y + &squares, sums, -&y]
     });
     assert!(text.matches("fused").count() >= 2 && text.contains("kernel"), "{text}");
+}
+
+#[test]
+fn reductions_of_rows_are_inside_their_group() {
+    // More rows than a block, rows longer than a block, one row, many axes.
+    for shape in [&[20usize, 30][..], &[3, 3000], &[700], &[2, 3, 40, 5], &[9000, 2]] {
+        let n: usize = shape.iter().product();
+        let row = shape[shape.len() - 1];
+        let rows = [&shape[..shape.len() - 1], &[1]].concat();
+        let x = Tensor::from_vec(values(n, 4), shape).unwrap();
+        let scale = Tensor::from_vec(values(row, 5), [row]).unwrap();
+        let column = Tensor::from_vec(values(n / row, 6), rows.as_slice()).unwrap();
+        let text = agree(&[x, scale, column], |x| {
+            let squares = &x[0] * &x[0];
+            let sums = squares.sum_to_shape(rows.as_slice());
+            let y = &squares / (&sums * 2.0 + 1.0 - &x[2]);
+            vec![&y + &squares * &x[1], sums, -&y]
+        });
+        assert!(text.matches("fused").count() == 1 && !text.contains("kernel"), "{text}");
+        let text = agree(&[Tensor::from_vec(values(n, 7), shape).unwrap()], |x| vec![x[0].softmax(-1)]);
+        assert!(text.contains("2 steps") || text.contains("1 steps"), "{text}");
+        let text = agree(&[Tensor::from_vec(values(n, 8), shape).unwrap()], |x| {
+            let centred = &x[0] - x[0].reduce_mean(-1, true);
+            let variance = centred.square().reduce_mean(-1, true);
+            vec![&centred * (&variance + 1e-5).rsqrt(), (variance + 1.0).reduce_min(-1, false)]
+        });
+        assert!(text.contains("fused"), "{text}");
+    }
+}
+
+#[test]
+fn a_result_of_rows_without_their_axis_is_broadcast_along_another() {
+    let x = Tensor::from_vec(values(16, 4), [4, 4]).unwrap();
+    agree(&[x], |x| {
+        let sums = x[0].reduce_sum(-1, false);
+        vec![&x[0] * &x[0] + &sums, sums]
+    });
+}
+
+#[test]
+fn two_instructions_as_one_round_twice() {
+    let xs: Vec<Tensor> = (0..3).map(|k| Tensor::from_vec(values(1500, 20 + k), [1500]).unwrap()).collect();
+    agree(&xs, |x| {
+        let (x, y, z) = (&x[0], &x[1], &x[2]);
+        vec![x * y + z, z + x * y, z - x * y, (x + y) / z, z / (x - y), x / y - z, z * (x - y), (x + y) * z]
+    });
+    let ints: Vec<Tensor> = xs.iter().map(|x| x.cast(DType::I32)).collect();
+    let made =
+        traced(&ints.iter().map(|x| x.meta().clone()).collect::<Vec<_>>(), |x| vec![&x[0] * &x[1] + &x[2]]);
+    let plan = Device::cpu().backend().compile(&made.graph).unwrap();
+    let got = plan.run(&ints, &[]).unwrap()[0].to_vec::<i32>().unwrap();
+    assert_eq!(got, (&ints[0] * &ints[1] + &ints[2]).to_vec::<i32>().unwrap());
+}
+
+#[test]
+fn a_group_writes_variables_in_place() {
+    let w = Variable::new(Tensor::from_vec(values(40_000, 1), [40_000]).unwrap());
+    let m = Variable::new(tf::zeros([40_000]));
+    let few = Variable::new(tf::constant([1.0, 2.0]));
+    let made = traced(&[Meta::new(DType::F32, [40_000])], |g| {
+        let next = m.read() * 0.9 + &g[0] * 0.1;
+        m.assign(&next);
+        w.assign(w.read() - &next * 0.5);
+        few.assign(few.read() * 2.0);
+        vec![]
+    });
+    let g = Tensor::from_vec(values(40_000, 2), [40_000]).unwrap();
+    let plan = Device::cpu().backend().compile(&optimise(&made.graph, Device::cpu()).unwrap()).unwrap();
+    assert!(!plan.describe().contains("  assign variable"), "{}", plan.describe());
+    let run = || plan.run(std::slice::from_ref(&g), &made.variables).unwrap();
+    run();
+    let place = |v: &Variable| v.peek().host().unwrap().bytes().as_ptr();
+    let (before, old) = ((place(&w), place(&m)), w.read());
+    let bits_of_old = old.to_vec::<f32>().unwrap();
+    // Somebody holds the old value: it stays what it is, and the new one lies elsewhere.
+    run();
+    assert_ne!(place(&w), before.0);
+    assert_eq!(place(&m), before.1);
+    assert_eq!(old.to_vec::<f32>().unwrap(), bits_of_old);
+    let place_now = place(&w);
+    run();
+    assert_eq!(place(&w), place_now);
+    assert_eq!(few.read().to_vec::<f32>().unwrap(), [8.0, 16.0]);
+    // The same three steps, eagerly.
+    let (mut we, mut me) = (Tensor::from_vec(values(40_000, 1), [40_000]).unwrap(), tf::zeros([40_000]));
+    for _ in 0..3 {
+        me = &me * 0.9 + &g * 0.1;
+        we -= &me * 0.5;
+    }
+    assert_eq!(bits(&[w.read(), m.read()]), bits(&[we, me]));
+}
+
+#[test]
+fn what_is_written_before_a_failure_has_happened() {
+    let v = Variable::new(tf::constant([1.0, 2.0, 3.0]));
+    let made = traced(&[Meta::new(DType::I32, [1])], |x| {
+        v.assign(v.read() * 2.0);
+        let chosen = v.read().gather(&x[0], 0);
+        v.assign(v.read() * 10.0);
+        vec![chosen]
+    });
+    let plan = Device::cpu().backend().compile(&optimise(&made.graph, Device::cpu()).unwrap()).unwrap();
+    assert!(plan.run(&[tf::constant([7])], &made.variables).is_err());
+    assert_eq!(v.read().to_vec::<f32>().unwrap(), [2.0, 4.0, 6.0]);
 }
 
 #[test]

@@ -4,17 +4,61 @@
 //! loop over the same shape. A group is *closed*, and takes its place in the order of steps, as soon as a node outside
 //! of it uses one of its values, or a variable that it read is about to be written: so a group never depends on
 //! something that depends on it, and effects keep their order.
+//!
+//! A reduction of the last axis belongs to the group of its operand, which then goes row by row: what is computed of the
+//! rows' results, and what those are broadcast to, may follow in the same group (softmax and layer norm are one group).
+//!
+//! A variable whose new value a group computes is written by the group. The group is closed before anything that reads or
+//! writes the variable again, or that may fail: then what stands before it in the program has happened.
 
+use crate::cpu::reduce::LONGEST_ROW;
+use crate::dtype::DType;
 use crate::graph::{Graph, Value};
 use crate::op::{Cpu, Effect};
 use crate::ops;
-use crate::shape::Shape;
+use crate::shape::{Meta, Shape};
 
-/// Nodes that run together, in program order; one node alone unless all are element-wise over one shape.
+/// Nodes that run together, in program order; one node alone unless all are element-wise over one shape, or assign values
+/// that are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Positions of nodes in the graph.
     pub nodes: Vec<u32>,
+    /// The elements of a row, if the group reduces rows; else 0.
+    pub row: usize,
+    /// What a group of several nodes loops over.
+    pub shape: Shape,
+}
+
+impl Group {
+    fn alone(node: u32) -> Group {
+        Group { nodes: vec![node], row: 0, shape: Shape::scalar() }
+    }
+}
+
+/// The row length of a node that reduces the last axis of its operand, and the operand's shape.
+fn reduces_rows(graph: &Graph, i: u32) -> Option<(usize, &Shape)> {
+    let node = graph.node(i);
+    let reduces = [&ops::REDUCE_SUM, &ops::REDUCE_MEAN, &ops::REDUCE_MAX, &ops::REDUCE_MIN];
+    let Meta { dtype, shape: of } = graph.meta(*node.inputs.first()?);
+    let whole = if reduces.iter().any(|op| node.is(op)) {
+        let axes = node.attrs.ints("axes");
+        axes.len() == 1 && of.axis(axes[0]) == Some(of.rank().wrapping_sub(1))
+    } else {
+        node.is(&ops::SUM_TO_SHAPE) && node.outputs[0].shape == by_row(of)
+    };
+    let row = of.last()?.size()?;
+    let floats = matches!(dtype, DType::F32 | DType::F64);
+    (whole && floats && (2..=LONGEST_ROW).contains(&row)).then_some((row, of))
+}
+
+/// The shape with one element for each row.
+fn by_row(shape: &Shape) -> Shape {
+    let mut shape = shape.clone();
+    if let Some(last) = shape.dims_mut().last_mut() {
+        *last = 1.into();
+    }
+    shape
 }
 
 /// A group holds at most this many nodes, so that its working set stays in the first-level cache.
@@ -25,12 +69,24 @@ pub fn groups(graph: &Graph) -> Vec<Group> {
     let mut build = Build { graph, steps: vec![], open: vec![], home: vec![None; graph.nodes.len()] };
     for (i, node) in graph.nodes.iter().enumerate() {
         let fusable = matches!(node.op.cpu, Cpu::Elementwise(_)) && node.op.effect == Effect::Pure;
+        if node.is(&ops::ASSIGN_VARIABLE) {
+            if !build.assign(i as u32) {
+                build.close_producers(&node.inputs, None);
+                build.steps.push(Group::alone(i as u32));
+            }
+            continue;
+        }
         node.each_write(&mut |slot| build.close_readers(slot as i64));
+        if node.is(&ops::READ_VARIABLE) {
+            build.close_writers(Some(node.attrs.int("slot")));
+        } else if node.op.effect != Effect::Pure || node.graphs().next().is_some() {
+            build.close_writers(None);
+        }
         if fusable {
             build.join(i as u32);
-        } else {
+        } else if !build.reduce(i as u32) {
             build.close_producers(&node.inputs, None);
-            build.steps.push(Group { nodes: vec![i as u32] });
+            build.steps.push(Group::alone(i as u32));
         }
     }
     for k in 0..build.open.len() {
@@ -42,6 +98,10 @@ pub fn groups(graph: &Graph) -> Vec<Group> {
 struct Open {
     nodes: Vec<u32>,
     shape: Shape,
+    /// As in a [`Group`].
+    row: usize,
+    /// The variables that it writes.
+    writes: Vec<i64>,
     closed: bool,
 }
 
@@ -69,7 +129,8 @@ impl Build<'_> {
             let inputs = self.graph.node(*n).inputs.clone();
             self.close_producers(&inputs, Some(k));
         }
-        self.steps.push(Group { nodes });
+        let Open { row, shape, .. } = &self.open[k];
+        self.steps.push(Group { nodes, row: *row, shape: shape.clone() });
     }
     fn close_producers(&mut self, inputs: &[Value], except: Option<usize>) {
         for v in inputs {
@@ -78,18 +139,79 @@ impl Build<'_> {
             }
         }
     }
+    /// Puts an assignment into the group that computes the value. `false` if there is no such group.
+    fn assign(&mut self, i: u32) -> bool {
+        let node = self.graph.node(i);
+        let slot = node.attrs.int("slot");
+        self.close_writers(Some(slot));
+        let whole = |k: &usize| *self.graph.meta(node.inputs[0]).shape == *self.open[*k].shape;
+        if self.group_of(&node.inputs[0]).is_some_and(|k| !whole(&k)) {
+            self.close_readers(slot);
+            return false;
+        }
+        let home = |build: &Self| build.group_of(&node.inputs[0]);
+        let Some(own) = home(self) else {
+            self.close_readers(slot);
+            return false;
+        };
+        // Others that read the old value stand before it; one that needs this group closes it.
+        for k in self.readers(slot) {
+            if k != own {
+                self.close(k);
+            }
+        }
+        if home(self).is_none() {
+            return false;
+        }
+        self.open[own].nodes.push(i);
+        self.open[own].writes.push(slot);
+        self.home[i as usize] = Some(own);
+        true
+    }
+    /// Closes the groups that write the variable in `slot`, or any variable.
+    fn close_writers(&mut self, slot: Option<i64>) {
+        for k in 0..self.open.len() {
+            if slot.map_or(!self.open[k].writes.is_empty(), |slot| self.open[k].writes.contains(&slot)) {
+                self.close(k);
+            }
+        }
+    }
     /// Closes the groups that use a value read from the variable in `slot`.
     fn close_readers(&mut self, slot: i64) {
+        self.readers(slot).into_iter().for_each(|k| self.close(k));
+    }
+    /// The open groups that use a value read from the variable in `slot`.
+    fn readers(&self, slot: i64) -> Vec<usize> {
         let reads = |n: &u32| {
             self.graph.node(*n).inputs.iter().any(|v| {
                 let made = self.graph.node(v.node);
                 *made.op == ops::READ_VARIABLE && made.attrs.int("slot") == slot
             })
         };
-        let readers: Vec<usize> = (0..self.open.len())
-            .filter(|k| !self.open[*k].closed && self.open[*k].nodes.iter().any(reads))
-            .collect();
-        readers.into_iter().for_each(|k| self.close(k));
+        let open = |k: &usize| !self.open[*k].closed && self.open[*k].nodes.iter().any(reads);
+        (0..self.open.len()).filter(open).collect()
+    }
+    /// Puts a reduction of rows into the group of its operand, or into one of its own. `false` if it is of another kind.
+    fn reduce(&mut self, i: u32) -> bool {
+        let Some((row, shape)) = reduces_rows(self.graph, i) else { return false };
+        let operand = self.graph.node(i).inputs[0];
+        let fits = |open: &Open| {
+            open.shape == *shape && (open.row == 0 || open.row == row) && open.nodes.len() < LARGEST
+        };
+        let home = self.group_of(&operand);
+        if let Some(k) = home.filter(|k| !fits(&self.open[*k])) {
+            self.close(k);
+        }
+        let target = self.group_of(&operand).unwrap_or_else(|| self.begin(shape));
+        self.open[target].row = row;
+        self.open[target].nodes.push(i);
+        self.home[i as usize] = Some(target);
+        true
+    }
+    fn begin(&mut self, shape: &Shape) -> usize {
+        let shape = shape.clone();
+        self.open.push(Open { nodes: vec![], shape, row: 0, writes: vec![], closed: false });
+        self.open.len() - 1
     }
     /// Puts an element-wise node into the group of its operands, or into one of its own.
     fn join(&mut self, i: u32) {
@@ -102,19 +224,30 @@ impl Build<'_> {
                 continue;
             }
             let room = target.map_or(0, |t| self.open[t].nodes.len()) + self.open[k].nodes.len() < LARGEST;
-            if self.open[k].shape != *shape || !room {
+            let rows = target.map_or(0, |t| self.open[t].row);
+            let alike = rows == 0 || self.open[k].row == 0 || rows == self.open[k].row;
+            // What is computed of the results of rows goes with the rows.
+            let (whole, rows) = (&self.open[k].shape, by_row(&self.open[k].shape));
+            let of = &self.graph.meta(*v).shape;
+            let by_row = self.open[k].row > 0 && *shape == rows;
+            if of != whole && *of != rows {
+                // Without the axis of the rows it is broadcast along another one.
+                self.close(k);
+            } else if by_row && target.is_none() && room {
+                target = Some(k);
+            } else if self.open[k].shape != *shape || !room || !alike {
                 self.close(k);
             } else if let Some(t) = target {
-                self.merge(k, t);
+                match self.open[t].shape == *shape {
+                    true => self.merge(k, t),
+                    false => self.close(k),
+                }
             } else {
                 target = Some(k);
             }
         }
         // Closing one group may have closed the target, which it used.
-        let target = target.filter(|k| !self.open[*k].closed).unwrap_or_else(|| {
-            self.open.push(Open { nodes: vec![], shape: shape.clone(), closed: false });
-            self.open.len() - 1
-        });
+        let target = target.filter(|k| !self.open[*k].closed).unwrap_or_else(|| self.begin(shape));
         self.open[target].nodes.push(i);
         self.home[i as usize] = Some(target);
     }
@@ -123,6 +256,9 @@ impl Build<'_> {
         let moved = std::mem::take(&mut self.open[k].nodes);
         self.open[k].closed = true;
         moved.iter().for_each(|n| self.home[*n as usize] = Some(t));
+        self.open[t].row = self.open[t].row.max(self.open[k].row);
+        let writes = std::mem::take(&mut self.open[k].writes);
+        self.open[t].writes.extend(writes);
         self.open[t].nodes.extend(moved);
         self.open[t].nodes.sort_unstable();
     }

@@ -1,0 +1,265 @@
+//! From a fusion group to its program: instructions, registers, what goes into variables.
+
+use super::build::Builder;
+use super::pairs::pair;
+use super::program::{Code, Instruction, Kind, Operand, Program, Reg};
+use super::{Place, Step, Store};
+use crate::cpu::device::sizes;
+use crate::error::{Error, Result};
+use crate::graph::passes::fuse;
+use crate::graph::{Node, Value};
+use crate::op::Cpu;
+use crate::ops;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+/// A node, or two as one, before registers are given out.
+struct Draft {
+    kind: Kind,
+    operands: SmallVec<[Value; 3]>,
+    result: Value,
+    /// Whether it is one element a row.
+    by_row: bool,
+    dead: bool,
+}
+
+impl Draft {
+    /// Whether its operands are one element a row: a reduction's are not.
+    fn takes_rows(&self) -> bool {
+        self.by_row && !matches!(self.kind, Kind::Reduce(..))
+    }
+}
+
+impl Builder<'_> {
+    /// The step of an element-wise group, and the assignments that it leaves to steps of their own. `released` are the reads
+    /// whose values nobody needs afterwards, by variable.
+    pub(super) fn program(
+        &self,
+        group: &fuse::Group,
+        released: &[(usize, usize)],
+    ) -> Result<(Step, Vec<u32>)> {
+        let (stored, others) = self.stores(group, released)?;
+        let drafts = self.drafts(group, &stored)?;
+        let shape = match group.nodes.len() {
+            1 => sizes(&self.graph.node(group.nodes[0]).outputs[0]),
+            _ => group.shape.iter().map(|d| d.size().unwrap_or(0)).collect(),
+        };
+        let mut give = Registers::default();
+        // Values, and whether they are meant as one element a row.
+        let mut inputs: Vec<(Value, bool)> = vec![];
+        let mut outputs: Vec<(Value, bool)> = vec![];
+        let mut last_use: FxHashMap<(Value, bool), usize> = FxHashMap::default();
+        for (k, draft) in drafts.iter().enumerate() {
+            for v in &draft.operands {
+                last_use.insert((*v, draft.takes_rows()), k);
+            }
+        }
+        // What goes into variables stays in its register to the end of the block.
+        for (v, _) in &stored {
+            last_use.insert((*v, false), drafts.len());
+        }
+        let mut registers: FxHashMap<(Value, bool), Reg> = FxHashMap::default();
+        let mut instructions = vec![];
+        for (k, draft) in drafts.iter().enumerate() {
+            let mut operands: SmallVec<[Reg; 3]> = SmallVec::new();
+            for v in &draft.operands {
+                let key = (*v, draft.takes_rows());
+                operands.push(match registers.get(&key) {
+                    Some(reg) => *reg,
+                    None => {
+                        let position = inputs.iter().position(|i| *i == key).unwrap_or_else(|| {
+                            inputs.push(key);
+                            inputs.len() - 1
+                        });
+                        Reg::Input(position)
+                    }
+                });
+            }
+            // The output's register is taken before the operands' are given back: an instruction never overwrites what
+            // it reads.
+            let size = self.graph.meta(draft.result).dtype.size();
+            let output = match self.kept[draft.result.node as usize] {
+                true => Reg::Scratch(give.take(), size),
+                false => {
+                    outputs.push((draft.result, draft.by_row));
+                    Reg::Output(outputs.len() - 1)
+                }
+            };
+            registers.insert((draft.result, draft.by_row), output);
+            instructions.push(Instruction {
+                kind: draft.kind,
+                inputs: operands,
+                output,
+                by_row: draft.by_row,
+            });
+            let mut done: SmallVec<[(Value, bool); 4]> =
+                draft.operands.iter().map(|v| (*v, draft.takes_rows())).collect();
+            if draft.by_row && last_use.contains_key(&(draft.result, false)) {
+                // What goes element by element sees it spread over the row.
+                let wide = Reg::Scratch(give.take(), size);
+                registers.insert((draft.result, false), wide);
+                let inputs = SmallVec::from_elem(output, 1);
+                instructions.push(Instruction {
+                    kind: Kind::Spread(size),
+                    inputs,
+                    output: wide,
+                    by_row: false,
+                });
+                if let std::collections::hash_map::Entry::Vacant(e) = last_use.entry((draft.result, true)) {
+                    e.insert(k);
+                    done.push((draft.result, true));
+                }
+            }
+            done.sort_unstable();
+            done.dedup();
+            for key in done {
+                if last_use.get(&key) == Some(&k)
+                    && let Some(Reg::Scratch(index, _)) = registers.get(&key)
+                {
+                    give.back(*index);
+                }
+            }
+        }
+        let register = |v: &Value| match registers.get(&(*v, false)) {
+            Some(Reg::Scratch(index, _)) => Ok(*index),
+            _ => Err(Error::internal("plan", format!("{v} is in no register"))),
+        };
+        let copies = stored.iter().map(|(v, _)| register(v)).collect::<Result<Vec<_>>>()?;
+        let operands: Vec<_> = inputs.iter().map(|(v, by_row)| self.operand(*v, *by_row)).collect();
+        let size = |v: &Value| self.graph.meta(*v).dtype.size();
+        let results = outputs.iter().map(|(v, by_row)| (size(v), *by_row));
+        let results: Vec<(usize, bool)> =
+            results.chain(stored.iter().map(|(v, _)| (size(v), false))).collect();
+        let code = Code {
+            nodes: group.nodes.clone(),
+            shape,
+            row: group.row,
+            outputs: results,
+            registers: give.count,
+            instructions,
+            copies,
+        };
+        let program = Box::new(Program::new(code, &operands));
+        let stores = stored.into_iter().map(|(_, store)| store).collect();
+        let (inputs, outputs) = (inputs.into_iter().map(|i| i.0), outputs.into_iter().map(|o| o.0));
+        Ok((
+            Step::Fused { program, inputs: self.slots(inputs)?, outputs: self.slots(outputs)?, stores },
+            others,
+        ))
+    }
+    /// The values that the group writes into variables, and the assignments for which it cannot.
+    fn stores(
+        &self,
+        group: &fuse::Group,
+        released: &[(usize, usize)],
+    ) -> Result<(Vec<(Value, Store)>, Vec<u32>)> {
+        let (mut stored, mut others): (Vec<(Value, Store)>, Vec<u32>) = (vec![], vec![]);
+        for n in group.nodes.iter().filter(|n| self.graph.node(**n).is(&ops::ASSIGN_VARIABLE)) {
+            let node = self.graph.node(*n);
+            let (value, variable) = (node.inputs[0], node.attrs.int("slot") as usize);
+            // What has memory of its own is copied from there.
+            if !self.kept[value.node as usize] {
+                others.push(*n);
+                continue;
+            }
+            if stored.iter().any(|s| s.0 == value) {
+                return Err(Error::internal("plan", "a value that is assigned twice has no memory"));
+            }
+            let meta = self.graph.meta(value).clone();
+            let release = released.iter().filter(|r| r.0 == variable).map(|r| r.1).collect();
+            stored.push((value, Store { variable, bytes: meta.bytes().unwrap_or(0), meta, release }));
+        }
+        Ok((stored, others))
+    }
+    /// The group's nodes as instructions without registers; a node whose result goes to one other is made one with it where
+    /// there is a function for both.
+    fn drafts(&self, group: &fuse::Group, stored: &[(Value, Store)]) -> Result<Vec<Draft>> {
+        let mut drafts: Vec<Draft> = vec![];
+        let mut uses: FxHashMap<Value, usize> = FxHashMap::default();
+        for n in &group.nodes {
+            for v in &self.graph.node(*n).inputs {
+                *uses.entry(*v).or_default() += 1;
+            }
+        }
+        for n in group.nodes.iter().filter(|n| !self.graph.node(**n).is(&ops::ASSIGN_VARIABLE)) {
+            let node = self.graph.node(*n);
+            let by_row = group.row > 0 && node.outputs[0].shape != group.shape;
+            let mut draft = Draft {
+                kind: self.kind(node)?,
+                operands: node.inputs.iter().copied().collect(),
+                result: Value { node: *n, output: 0 },
+                by_row,
+                dead: false,
+            };
+            // The right operand first: what was computed last is more often there.
+            for side in (0..node.inputs.len()).rev() {
+                let v = node.inputs[side];
+                let Some(from) = drafts.iter().position(|d| d.result == v && !d.dead) else { continue };
+                let alone = uses.get(&v) == Some(&1) && self.kept[v.node as usize];
+                let plain = matches!(drafts[from].kind, Kind::Block(_)) && drafts[from].operands.len() == 2;
+                if !alone || !plain || drafts[from].by_row != by_row || stored.iter().any(|s| s.0 == v) {
+                    continue;
+                }
+                let first = self.graph.node(v.node);
+                if first.inputs.len() != 2
+                    || draft.operands.len() != 2
+                    || self.graph.meta(v) != &node.outputs[0]
+                {
+                    continue;
+                }
+                let Some(f) = pair(first.op, node.op, side == 1, node.outputs[0].dtype) else { continue };
+                let other = node.inputs[1 - side];
+                drafts[from].dead = true;
+                draft.operands = drafts[from].operands.iter().copied().chain([other]).collect();
+                draft.kind = Kind::Block(f);
+                break;
+            }
+            drafts.push(draft);
+        }
+        drafts.retain(|d| !d.dead);
+        Ok(drafts)
+    }
+    fn kind(&self, node: &Node) -> Result<Kind> {
+        match node.op.cpu {
+            Cpu::Elementwise(lookup) => {
+                let dtypes: SmallVec<[_; 3]> =
+                    node.inputs.iter().map(|v| self.graph.meta(*v).dtype).collect();
+                let f = lookup(&dtypes, node.outputs[0].dtype).ok_or_else(|| {
+                    Error::invalid(node.op.name, format!("there is no CPU kernel for {}", dtypes[0]))
+                        .at(node.at)
+                })?;
+                Ok(Kind::Block(f))
+            }
+            _ => Kind::reduce(node.op, node.outputs[0].dtype),
+        }
+        .map_err(|e: Error| e.at(node.at))
+    }
+    /// How a group sees one of its operands.
+    fn operand(&self, v: Value, by_row: bool) -> Operand<'_> {
+        let meta = self.graph.meta(v);
+        let constant = match self.place.get(&self.root(v)) {
+            Some(Place::Constant(k)) => Some(self.constants[*k].bytes()),
+            _ => None,
+        };
+        Operand { dtype: meta.dtype, shape: sizes(meta), constant, by_row }
+    }
+}
+
+/// Gives out scratch registers.
+#[derive(Default)]
+struct Registers {
+    free: Vec<usize>,
+    count: usize,
+}
+
+impl Registers {
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        })
+    }
+    fn back(&mut self, index: usize) {
+        self.free.push(index);
+    }
+}
