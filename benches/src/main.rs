@@ -155,7 +155,6 @@ fn measure(run: &Run, frameworks: &[Framework]) -> Result<(Vec<Row>, Limits), Bo
     }
     // Measured before each workload: a busy neighbour makes a limit too low, nothing makes it too high.
     let mut limits = Limits { threads, ..Limits::default() };
-    let mut lines = Vec::new();
     let mut all = Vec::new();
     for workload in wanted {
         if least > 0.0 {
@@ -170,15 +169,14 @@ fn measure(run: &Run, frameworks: &[Framework]) -> Result<(Vec<Row>, Limits), Bo
         for complaint in complaints {
             println!("    left out: {complaint}");
         }
-        lines.extend(rows.iter().map(Row::json));
-        all.extend(rows);
-    }
-    lines.push(limits.json());
-    if let Some(path) = &run.json {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        for line in lines {
-            writeln!(file, "{line}")?;
+        if let Some(path) = &run.json {
+            // At once: a run that is stopped keeps what it has.
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+            for line in rows.iter().map(Row::json).chain([limits.json()]) {
+                writeln!(file, "{line}")?;
+            }
         }
+        all.extend(rows);
     }
     Ok((all, limits))
 }

@@ -243,7 +243,7 @@ pub fn markdown(groups: &[Group], limits: &[Limits]) -> String {
     out
 }
 
-/// Rows and limits of files of JSON lines; of equal rows the last counts.
+/// Rows and limits of files of JSON lines; of equal rows the last counts, of limits the best.
 ///
 /// # Errors
 ///
@@ -258,8 +258,10 @@ pub fn read(files: &[PathBuf]) -> Result<(Vec<Row>, Vec<Limits>), Box<dyn Error>
                 rows.retain(|r| key(r) != key(&row));
                 rows.push(row);
             } else if let Some(limit) = Limits::read(&line) {
-                limits.retain(|l| l.threads != limit.threads);
-                limits.push(limit);
+                match limits.iter_mut().find(|l| l.threads == limit.threads) {
+                    Some(known) => *known = known.best(&limit),
+                    None => limits.push(limit),
+                }
             }
         }
     }
