@@ -163,12 +163,37 @@ fn a_convolution_is_the_product_of_its_patches() {
             .copy_from_slice(&x[(image * 108 + place) * 70..][..70]);
     }
     let mut expected = vec![0f32; 2 * windows * 10];
-    let relu = |run: &mut [f32]| run.iter_mut().for_each(|x| *x = x.max(0.0));
-    let epilogue = Epilogue { bias: Some(&bias), activation: Some(&relu) };
+    let relu = |_: usize, run: &mut [f32]| run.iter_mut().for_each(|x| *x = x.max(0.0));
+    let epilogue = Epilogue { bias: Some(&bias), finish: Some(&relu) };
     gemm(&GemmShape::new(2 * windows, 9 * 70, 10), &patches, &w, &mut expected, epilogue);
     let mut y = vec![0f32; expected.len()];
     conv(&shape, &x, &w, &mut y, epilogue);
     assert!(y.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+}
+
+#[test]
+fn an_epilogue_sees_every_element_of_all_groups_at_its_place() {
+    let mut numbers = Numbers(17);
+    let window = Window::new(&[30, 31], &[3, 3], &[1, 1], &[1, 1], &[(1, 1), (1, 1)]).unwrap();
+    let shape = ConvShape { batch: 2, window, in_channels: 6, out_channels: 8, groups: 2 };
+    let x = numbers.vec::<f32, f32>(shape.input_len().unwrap());
+    let w = numbers.vec::<f32, f32>(shape.filter_len().unwrap());
+    let bias = numbers.vec::<f32, f32>(8);
+    let mut expected = vec![0f32; shape.output_len().unwrap()];
+    let other = numbers.vec::<f32, f32>(expected.len());
+    conv(&shape, &x, &w, &mut expected, Epilogue::none());
+    for (i, x) in expected.iter_mut().enumerate() {
+        *x = (*x + bias[i % 8]).max(0.0) + other[i];
+    }
+    let finish = |place: usize, run: &mut [f32]| {
+        run.iter_mut().zip(&other[place..]).for_each(|(x, other)| *x = x.max(0.0) + other);
+    };
+    for threads in [1, 2] {
+        let mut y = vec![0f32; expected.len()];
+        let epilogue = Epilogue { bias: Some(&bias), finish: Some(&finish) };
+        crate::threads::insisting(threads, || conv(&shape, &x, &w, &mut y, epilogue));
+        assert!(y.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
 }
 
 fn check_depthwise<S: Element<Acc = T>, T: Real + From<f32> + Into<f64>>(

@@ -68,10 +68,12 @@ fn in_place<S: Element, O: Operand<S>>(
     Some(Readable { start, group: group * view.outer, outer: view.outer, k: view.k })
 }
 
-/// Writes the sums over `k` of the items of P times the items of Q.
+/// Writes the sums over `k` of the items of P times the items of Q, and calls `done` with items of P, counted from the first of
+/// `p.1`, when their sums are complete.
 ///
 /// # Safety
 /// `to.c` with the strides `c` starts a result of `p.1.len()` by `q.1.len()` elements that only this call uses.
+#[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
     kernel: Kernel<S::Acc>,
     batch: usize,
@@ -80,6 +82,7 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
     k: Range<usize>,
     c: Strided,
     to: Target<S::Acc>,
+    done: &dyn Fn(Range<usize>),
 ) {
     let size = size_of::<S::Acc>();
     let (p_len, q_len) = (p_items.len(), q_items.len());
@@ -113,6 +116,9 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
             // SAFETY: `in_place` checked the operands in place, and packed panels are whole; the rows are within the
             // caller's result; the kernel's instruction set was chosen as available.
             unsafe { tiles.run(p_now.len(), q_len, to.c.add(i0 * c.p)) };
+            if k_now.end == k.end {
+                done(i0..i0 + p_now.len());
+            }
         }
     }
 }

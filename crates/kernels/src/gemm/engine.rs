@@ -56,11 +56,7 @@ pub(super) fn small<S: Element>(
     epilogue: Epilogue<'_, S>,
 ) -> bool {
     let GemmShape { batch, m, k, n, c_row, .. } = *shape;
-    let plain = batch == 1
-        && S::DIRECT
-        && shape.b.col == 1
-        && epilogue.activation.is_none()
-        && epilogue.bias.is_none();
+    let plain = batch == 1 && S::DIRECT && shape.b.col == 1;
     // Below a vector of columns the rows may be the better vectors.
     if !plain || k == 0 || m == 0 || n < 4 || m.saturating_mul(k).saturating_mul(n) > SMALL {
         return false;
@@ -72,7 +68,12 @@ pub(super) fn small<S: Element>(
     let kernel = S::Acc::kernel(m, n, true);
     let to = Target { c: c.as_mut_ptr().cast(), add: shape.accumulate };
     // SAFETY: `c` holds `m` rows of `n` elements, `c_row` apart, and is borrowed; its elements are of the computing type.
-    unsafe { sums(kernel, 0, (&a, 0..m), (&b, 0..n), 0..k, Strided { p: c_row, q: 1 }, to) };
+    unsafe { sums(kernel, 0, (&a, 0..m), (&b, 0..n), 0..k, Strided { p: c_row, q: 1 }, to, &|_| ()) };
+    if epilogue.bias.is_some() || epilogue.finish.is_some() {
+        let output = Output::new(c, 1, Rows::strided(m, c_row, 0), n, false, epilogue);
+        // SAFETY: the whole result, and `c` is borrowed.
+        unsafe { output.finish(0, 0, m, 0, n) };
+    }
     true
 }
 
@@ -208,14 +209,25 @@ impl<A, B> Product<'_, A, B> {
         // pointer and slice below is this task's own; `sums` has `rows.len()` rows of `width` elements.
         unsafe {
             if let Some((c, stride)) = output.in_place(batch, row, col) {
-                self.sums(block, 0..self.k, swap, kernel, c, stride, output.accumulate);
+                // Rows are finished while L2 has them, if it is rows that the kernel takes some at a time.
+                let early = !swap && self.k > 0 && output.finishes();
+                let done = |some: Range<usize>| {
+                    if early {
+                        output.finish(batch, row + some.start, some.len(), col, width);
+                    }
+                };
+                self.sums(block, 0..self.k, swap, kernel, c, stride, output.accumulate, &done);
+                if early {
+                    return;
+                }
             } else {
                 let mut scratch = Scratch::take();
                 let sums = scratch.slice::<S::Acc>(rows.len() * width);
                 if output.accumulate {
                     output.read(batch, row, col, width, sums);
                 }
-                self.sums(block, 0..self.k, swap, kernel, sums.as_mut_ptr(), width, output.accumulate);
+                let c = sums.as_mut_ptr();
+                self.sums(block, 0..self.k, swap, kernel, c, width, output.accumulate, &|_| ());
                 output.write(batch, row, col, width, sums);
             }
             output.finish(batch, row, rows.len(), col, width);
@@ -354,7 +366,9 @@ impl<A, B> Product<'_, A, B> {
         parallel::indices(chunks, work, &|chunk| {
             let k = chunk * K_BLOCK..self.k.min((chunk + 1) * K_BLOCK);
             // SAFETY: each chunk has `size` elements of `partials` of its own, as `rows.len()` rows of `width`.
-            unsafe { self.sums(block, k, swap, kernel, shared.get().add(chunk * size), width, false) }
+            unsafe {
+                self.sums(block, k, swap, kernel, shared.get().add(chunk * size), width, false, &|_| ())
+            }
         });
         // SAFETY: this thread alone works on the block, which lies within the result.
         unsafe {
@@ -374,7 +388,7 @@ impl<A, B> Product<'_, A, B> {
         }
     }
 
-    /// Writes a block's sums over `k` to `c`, or adds them to it.
+    /// Writes a block's sums over `k` to `c`, or adds them to it. Unless `swap`, `done` is told of rows that are complete.
     ///
     /// # Safety
     /// `c` starts `block.rows.len()` rows, `stride` apart, of `block.cols.len()` elements that only this call uses;
@@ -389,6 +403,7 @@ impl<A, B> Product<'_, A, B> {
         c: *mut S::Acc,
         stride: usize,
         add: bool,
+        done: &dyn Fn(Range<usize>),
     ) where
         S: Element,
         A: Operand<S>,
@@ -405,9 +420,11 @@ impl<A, B> Product<'_, A, B> {
         // SAFETY: passed on, with the result described along the sides P and Q.
         unsafe {
             if swap {
-                sums(kernel, batch, (self.b, cols), (self.a, rows), k, Strided { p: 1, q: stride }, to);
+                let c = Strided { p: 1, q: stride };
+                sums(kernel, batch, (self.b, cols), (self.a, rows), k, c, to, &|_| ());
             } else {
-                sums(kernel, batch, (self.a, rows), (self.b, cols), k, Strided { p: stride, q: 1 }, to);
+                let c = Strided { p: stride, q: 1 };
+                sums(kernel, batch, (self.a, rows), (self.b, cols), k, c, to, done);
             }
         }
     }

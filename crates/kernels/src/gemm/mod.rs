@@ -147,16 +147,36 @@ impl GemmShape {
     }
 }
 
-/// An elementwise function over runs of finished elements.
-pub type Activation<S> = dyn Fn(&mut [S]) + Sync;
+/// A function of finished elements: it is called with runs of them, each a part of one row or some whole rows that lie
+/// together, and with the place in C of the run's first element.
+pub type Finish<'a, S> = dyn Fn(usize, &mut [S]) + Sync + 'a;
 
 /// What happens to each element of C after its sum is complete, while it is still in the cache. The bits are those of
 /// separate passes over C.
+///
+/// `finish` is called for every element once, with runs in no particular order and from several threads at a time, as soon
+/// as a block of some hundred rows and columns is done: a place to go on with whatever is computed element by element.
+/// What else it needs of other arrays it finds by the place: where rows of C lie together, `place % n` is the column.
+///
+/// ```
+/// use tenfold_kernels::gemm::{Epilogue, GemmShape, gemm};
+///
+/// let (a, b, mut c) = ([1.0f32, 2.0], [3.0, -4.0], [0.0; 4]);
+/// let other = [10.0, 20.0, 30.0, 40.0];
+/// let relu_plus_other = |place: usize, run: &mut [f32]| {
+///     for (x, y) in run.iter_mut().zip(&other[place..]) {
+///         *x = if *x > 0.0 { *x } else { 0.0 } + y;
+///     }
+/// };
+/// let epilogue = Epilogue { bias: Some(&[0.5, 0.5]), finish: Some(&relu_plus_other) };
+/// gemm(&GemmShape::new(2, 1, 2), &a, &b, &mut c, epilogue);
+/// assert_eq!(c, [13.5, 20.0, 36.5, 40.0]);
+/// ```
 pub struct Epilogue<'a, S> {
-    /// Added to each row: one element for each column.
+    /// Added to each row before all else: one element for each column.
     pub bias: Option<&'a [S]>,
-    /// An elementwise function, called with runs of finished elements.
-    pub activation: Option<&'a Activation<S>>,
+    /// Called with runs of elements, the bias added.
+    pub finish: Option<&'a Finish<'a, S>>,
 }
 
 impl<S> Clone for Epilogue<'_, S> {
@@ -167,10 +187,15 @@ impl<S> Clone for Epilogue<'_, S> {
 
 impl<S> Copy for Epilogue<'_, S> {}
 
-impl<S> Epilogue<'_, S> {
+impl<'a, S> Epilogue<'a, S> {
     /// Nothing.
     pub fn none() -> Self {
-        Epilogue { bias: None, activation: None }
+        Epilogue { bias: None, finish: None }
+    }
+
+    /// No bias, and this function.
+    pub fn finish(finish: &'a Finish<'a, S>) -> Self {
+        Epilogue { bias: None, finish: Some(finish) }
     }
 }
 

@@ -4,6 +4,9 @@ use super::Epilogue;
 use super::element::Element;
 use std::marker::PhantomData;
 
+/// Elements of whole rows that are one run for an epilogue.
+const RUN: usize = 2048;
+
 /// The rows of a stack of results: row `i` of result `batch` starts at
 /// `start + batch * batch_stride + sum of digit * stride`, the digits being those of `i` in the mixed radix `dims`.
 #[derive(Clone, Copy, Debug)]
@@ -161,28 +164,35 @@ impl<'a, S: Element> Output<'a, S> {
         }
     }
 
+    /// Whether there is anything to do with finished blocks.
+    pub(super) fn finishes(&self) -> bool {
+        self.epilogue.bias.is_some() || self.epilogue.finish.is_some()
+    }
+
     /// Applies the epilogue to a finished block.
     ///
     /// # Safety
     /// The block lies within the result and nothing else uses it meanwhile.
     pub(super) unsafe fn finish(&self, batch: usize, row: usize, rows: usize, col: usize, cols: usize) {
-        let Epilogue { bias, activation } = self.epilogue;
-        if let Some(bias) = bias {
-            for i in row..row + rows {
-                // SAFETY: passed on.
-                let out = unsafe { self.row(batch, i, col, cols) };
-                for (x, b) in out.iter_mut().zip(&bias[col..]) {
-                    *x = x.plus(*b);
+        let Epilogue { bias, finish } = self.epilogue;
+        if !self.finishes() || cols == 0 {
+            return;
+        }
+        // Whole rows that lie together are one run, as long as it stays in L1: short rows would pay for a call each.
+        let together = if cols == self.n && self.uniform == Some(cols) { (RUN / cols).max(1) } else { 1 };
+        for i in (0..rows).step_by(together) {
+            let len = together.min(rows - i) * cols;
+            // SAFETY: passed on; the run covers rows of the block, and several only where they lie together.
+            let run = unsafe { self.row(batch, row + i, col, len) };
+            if let Some(bias) = bias {
+                for row in run.chunks_exact_mut(cols) {
+                    for (x, b) in row.iter_mut().zip(&bias[col..]) {
+                        *x = x.plus(*b);
+                    }
                 }
             }
-        }
-        if let Some(activation) = activation {
-            // Whole rows that lie together are one run: short rows would pay for a call each.
-            let together = cols == self.n && self.uniform == Some(cols);
-            let (count, len) = if together { (1, rows * cols) } else { (rows, cols) };
-            for i in 0..count {
-                // SAFETY: passed on; the run covers exactly the block's rows.
-                activation(unsafe { self.row(batch, row + i, col, len) });
+            if let Some(finish) = finish {
+                finish(self.offset(batch, row + i) + col, run);
             }
         }
     }

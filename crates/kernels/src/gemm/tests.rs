@@ -206,28 +206,51 @@ fn sums_are_close_to_exact_ones() {
 #[test]
 fn the_epilogue_gives_the_bits_of_separate_passes() {
     fn check<S: Element<Acc = T>, T: Real + From<f32>>(shape: &GemmShape, numbers: &mut Numbers) {
-        let a = numbers.vec::<S, T>(shape.m * shape.k);
-        let b = numbers.vec::<S, T>(shape.k * shape.n);
-        let bias = numbers.vec::<S, T>(shape.n);
-        let square =
-            |run: &mut [S]| run.iter_mut().for_each(|x| *x = S::round(x.widen().fma(x.widen(), T::ZERO)));
-        let mut expected = vec![S::round(T::ZERO); shape.m * shape.n];
+        let a = numbers.vec::<S, T>(shape.a.extent(shape.batch, shape.m, shape.k));
+        let b = numbers.vec::<S, T>(shape.b.extent(shape.batch, shape.k, shape.n));
+        let c = numbers.vec::<S, T>(shape.batch * shape.c_batch);
+        let (bias, other) = (numbers.vec::<S, T>(shape.n), numbers.vec::<S, T>(c.len()));
+        // A function of the element and of another one at its place.
+        let function = |x: S, other: S| S::round(x.widen().fma(x.widen(), other.widen()));
+        let mut expected = c.clone();
         defined(shape, &a, &b, &mut expected);
-        for row in expected.chunks_mut(shape.n) {
-            row.iter_mut().zip(&bias).for_each(|(x, b)| *x = x.plus(*b));
+        for (batch, row) in (0..shape.batch).flat_map(|z| (0..shape.m).map(move |i| (z, i))) {
+            let at = batch * shape.c_batch + row * shape.c_row;
+            for (j, x) in expected[at..][..shape.n].iter_mut().enumerate() {
+                *x = function(x.plus(bias[j]), other[at + j]);
+            }
         }
-        square(&mut expected);
-        let mut found = vec![S::round(T::ZERO); shape.m * shape.n];
-        let epilogue = Epilogue { bias: Some(&bias), activation: Some(&square) };
-        with_threads(2, || gemm(shape, &a, &b, &mut found, epilogue));
-        assert!(bytes(&found) == bytes(&expected), "{shape:?}");
+        let finish = |place: usize, run: &mut [S]| {
+            run.iter_mut().zip(&other[place..]).for_each(|(x, other)| *x = function(*x, *other));
+        };
+        let epilogue = Epilogue { bias: Some(&bias), finish: Some(&finish) };
+        for threads in [1, 2] {
+            let mut found = c.clone();
+            with_threads(threads, || gemm(shape, &a, &b, &mut found, epilogue));
+            assert!(bytes(&found) == bytes(&expected), "{shape:?} with {threads} threads");
+        }
     }
     let mut numbers = Numbers(5);
-    let shapes = [(5, 0, 7), (30, 20, 10), (200, 150, 300), (4, 70_000, 33), (33, 600, 1)];
-    for shape in shapes.map(|(m, k, n)| GemmShape::new(m, k, n)) {
-        check::<f32, f32>(&shape, &mut numbers);
-        check::<f64, f64>(&shape, &mut numbers);
-        check::<bf16, f32>(&shape, &mut numbers);
+    let sizes = [
+        (5, 0, 7),       // no sum
+        (4, 3, 5),       // small
+        (30, 20, 10),    // B broadcast
+        (200, 150, 300), // cut into blocks
+        (300, 513, 40),  // rows done some at a time, in the last piece of k
+        (4, 70_000, 33), // k shared out
+        (33, 600, 1),    // vectors
+        (1, 700, 1),     // one element
+        (40, 200, 90),   // B broadcast where it lies transposed
+    ];
+    for (m, k, n) in sizes {
+        let plain = GemmShape::new(m, k, n);
+        let apart = GemmShape { c_row: n + 3, c_batch: m * (n + 3) + 1, ..plain };
+        for shape in [plain, plain.transpose_b(), GemmShape { accumulate: true, ..apart }] {
+            check::<f32, f32>(&shape, &mut numbers);
+        }
+        check::<f64, f64>(&plain.transpose_a().transpose_b(), &mut numbers);
+        check::<bf16, f32>(&apart, &mut numbers);
+        check::<f32, f32>(&if k < 1000 { plain.batched(3) } else { plain }, &mut numbers);
     }
 }
 
