@@ -278,11 +278,14 @@ clones! {
                             taps[l] = if better { tap } else { taps[l] };
                         }
                     }
+                    // Arrays of their own, or the compiler does not see that these loops are vectors.
+                    let sums = dy.map(|dy| zero.plus(dy));
                     for (tap, offset) in (0..).zip(offsets) {
-                        let dx = &mut dx[at + offset..][..LANES];
+                        let mut line = [zero; LANES];
                         for l in 0..LANES {
-                            dx[l] = if taps[l] == tap { zero.plus(dy[l]) } else { zero };
+                            line[l] = if taps[l] == tap { sums[l] } else { zero };
                         }
+                        dx[at + offset..][..LANES].copy_from_slice(&line);
                     }
                     done += LANES;
                 }
