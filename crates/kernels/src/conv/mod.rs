@@ -1,11 +1,12 @@
 //! Convolutions over one to three spatial axes, channels last, and their gradients.
 //!
 //! A convolution is a matrix product: of patches (a row for each window, a column for each tap and channel) with the
-//! filter. The patches are never stored whole; the engine packs blocks of them. So the bits are those of a product
+//! filter. The patches are never stored whole; they are read where they lie, or the engine packs blocks of them. So the bits are those of a product
 //! (see [`gemm`](super::gemm)) whose k runs over the taps in row-major order, the channels within; taps in the padding
 //! take part as zeros.
 
 mod depthwise;
+mod direct;
 mod patches;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -87,10 +88,13 @@ pub fn conv<S: Element>(shape: &ConvShape, x: &[S], filter: &[S], y: &mut [S], e
         };
         let filter = matrix(&filter[(group * to).min(filter.len())..], 1, shape.out_channels);
         let rows = Rows { start: group * to, ..Rows::strided(pixels, shape.out_channels, 0) };
-        let bias = epilogue.bias.map(|bias| &bias[group * to..][..to]);
+        let epilogue = Epilogue { bias: epilogue.bias.map(|bias| &bias[group * to..][..to]), ..epilogue };
+        if direct::windows(&patches, &filter, to, y, rows, epilogue) {
+            continue;
+        }
         let product =
             Product { batch: 1, k: taps * from, n: to, a: &patches, b: &filter, swap: patches.side() };
-        product.run(y, rows, false, Epilogue { bias, ..epilogue });
+        product.run(y, rows, false, epilogue);
     }
 }
 
@@ -140,6 +144,9 @@ pub fn conv_input_grad<S: Element>(shape: &ConvShape, filter: &[S], dy: &[S], dx
                 ],
             };
             let taps: usize = axes.iter().map(|axis| axis.taps).product();
+            if direct::windows(&patches, &weights, from, dx, rows, Epilogue::none()) {
+                continue;
+            }
             let product =
                 Product { batch: 1, k: taps * to, n: from, a: &patches, b: &weights, swap: patches.side() };
             product.run(dx, rows, false, Epilogue::none());
@@ -167,6 +174,9 @@ pub fn conv_filter_grad<S: Element>(shape: &ConvShape, x: &[S], dy: &[S], dfilte
         };
         let dy = matrix(&dy[(group * to).min(dy.len())..], 1, shape.out_channels);
         let rows = Rows { start: group * to, ..Rows::strided(taps * from, shape.out_channels, 0) };
+        if direct::filter_grad(&patches, &dy, to, pixels, dfilter, rows) {
+            continue;
+        }
         // Patches on the vector side: their runs of channels are then copied a vector at a time.
         let swap = (taps * from >= 8).then_some(true);
         let product = Product { batch: 1, k: pixels, n: to, a: &PatchesTransposed(patches), b: &dy, swap };

@@ -17,23 +17,23 @@ pub(super) struct Patches<'a, S> {
 
 /// A stretch of a patch that lies together in memory: one tap, or all taps along the last axis.
 #[derive(Clone, Copy)]
-struct Run {
+pub(super) struct Run {
     /// The tap it starts with.
-    taps: [usize; 3],
+    pub(super) taps: [usize; 3],
     /// How many of the elements after that tap's first are left out.
-    skip: usize,
+    pub(super) skip: usize,
     /// The elements of the patch.
-    within: (usize, usize),
+    pub(super) within: (usize, usize),
 }
 
 impl<'a, S: Element> Patches<'a, S> {
     /// Whether all taps along the last axis lie together.
-    fn merged(&self) -> bool {
+    pub(super) fn merged(&self) -> bool {
         self.axes[2].dilation == 1 && self.depth == self.channels
     }
 
     /// The runs of a part of a patch.
-    fn runs(&self, part: Range<usize>) -> impl Iterator<Item = Run> {
+    pub(super) fn runs(&self, part: Range<usize>) -> impl Iterator<Item = Run> + use<S> {
         let merged = self.merged();
         let [_, high, wide] = self.axes.map(|axis| axis.taps);
         let (len, across) = if merged { (wide * self.depth, 1) } else { (self.depth, wide) };
@@ -46,7 +46,7 @@ impl<'a, S: Element> Patches<'a, S> {
     }
 
     /// Image and window of a row.
-    fn window(&self, row: usize) -> (usize, [usize; 3]) {
+    pub(super) fn window(&self, row: usize) -> (usize, [usize; 3]) {
         let [_, high, wide] = self.axes.map(|axis| axis.count);
         let (line, w) = (row / wide, row % wide);
         let (plane, h) = (line / high, line % high);
@@ -132,7 +132,7 @@ impl<'a, S: Element> Patches<'a, S> {
     }
 
     /// The pixels themselves, if every window is one pixel in its place.
-    fn pixels(&self) -> Option<&'a [S]> {
+    pub(super) fn pixels(&self) -> Option<&'a [S]> {
         let plain =
             |axis: &Axis| axis.taps == 1 && axis.stride == 1 && axis.first == 0 && axis.count == axis.extent;
         self.axes.iter().all(plain).then(|| self.data.get(self.first..).unwrap_or(&[]))

@@ -122,7 +122,7 @@ fn convolutions_and_their_gradients_are_right_and_always_the_same() {
         let shape = ConvShape {
             batch: numbers.pick(&[0, 1, 1, 2, 3]),
             window: random_window(&mut numbers),
-            in_channels: groups * numbers.pick(&[0, 1, 2, 3, 5]),
+            in_channels: groups * numbers.pick(&[0, 1, 2, 3, 5, 6, 17]),
             out_channels: groups * numbers.pick(&[0, 1, 3, 9, 20]),
             groups,
         };
@@ -148,27 +148,121 @@ fn convolutions_shared_out_among_threads_keep_their_bits() {
     }
 }
 
-#[test]
-fn a_convolution_is_the_product_of_its_patches() {
-    let mut numbers = Numbers(13);
-    let window = Window::new(&[9, 12], &[3, 3], &[1, 2], &[1, 1], &[(1, 1), (0, 1)]).unwrap();
-    let shape = ConvShape { batch: 2, window, in_channels: 70, out_channels: 10, groups: 1 };
-    let x = numbers.vec::<f32, f32>(shape.input_len().unwrap());
-    let w = numbers.vec::<f32, f32>(shape.filter_len().unwrap());
-    let bias = numbers.vec::<f32, f32>(10);
-    let windows = window.output_len().unwrap();
-    let mut patches = vec![0f32; 2 * windows * 9 * 70];
-    for (image, (out, tap, place)) in (0..2).flat_map(|i| reached(&window).into_iter().map(move |p| (i, p))) {
-        patches[((image * windows + out) * 9 + tap) * 70..][..70]
-            .copy_from_slice(&x[(image * 108 + place) * 70..][..70]);
+/// The patches of one group of channels, stored: rows of windows, columns of taps and channels.
+fn stored<S: Element>(shape: &ConvShape, group: usize, x: &[S]) -> Vec<S> {
+    let (from, _) = shape.group();
+    let (places, windows) = (shape.window.input_len().unwrap(), shape.window.output_len().unwrap());
+    let taps = shape.window.taps().unwrap();
+    let mut patches = vec![S::round(S::Acc::ZERO); shape.batch * windows * taps * from];
+    for (image, (out, tap, place)) in
+        (0..shape.batch).flat_map(|i| reached(&shape.window).into_iter().map(move |p| (i, p)))
+    {
+        patches[((image * windows + out) * taps + tap) * from..][..from]
+            .copy_from_slice(&x[(image * places + place) * shape.in_channels + group * from..][..from]);
     }
-    let mut expected = vec![0f32; 2 * windows * 10];
-    let relu = |_: usize, run: &mut [f32]| run.iter_mut().for_each(|x| *x = x.max(0.0));
-    let epilogue = Epilogue { bias: Some(&bias), finish: Some(&relu) };
-    gemm(&GemmShape::new(2 * windows, 9 * 70, 10), &patches, &w, &mut expected, epilogue);
-    let mut y = vec![0f32; expected.len()];
-    conv(&shape, &x, &w, &mut y, epilogue);
-    assert!(y.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+    patches
+}
+
+/// The convolution and the gradient of its filter, from products of stored patches.
+fn from_patches<S: Element>(shape: &ConvShape, x: &[S], w: &[S], dy: &[S]) -> (Vec<S>, Vec<S>) {
+    let ((from, to), taps) = (shape.group(), shape.window.taps().unwrap());
+    let pixels = shape.batch * shape.window.output_len().unwrap();
+    let (mut y, mut dw) = (dy.to_vec(), w.to_vec());
+    for group in 0..shape.groups {
+        let (patches, first) = (stored(shape, group, x), group * to);
+        // Where there are no windows.
+        let none = first.min(dy.len());
+        let columns = crate::gemm::Strides { row: shape.out_channels, col: 1, batch: 0 };
+        let product =
+            GemmShape { b: columns, c_row: shape.out_channels, ..GemmShape::new(pixels, taps * from, to) };
+        gemm(&product, &patches, &w[first..], &mut y[none..], Epilogue::none());
+        let product = GemmShape {
+            b: columns,
+            c_row: shape.out_channels,
+            ..GemmShape::new(taps * from, pixels, to).transpose_a()
+        };
+        gemm(&product, &patches, &dy[none..], &mut dw[first..], Epilogue::none());
+    }
+    (y, dw)
+}
+
+fn same_bits<S: Element>(a: &[S], b: &[S]) -> bool {
+    bytemuck::cast_slice::<S, u8>(a) == bytemuck::cast_slice::<S, u8>(b)
+}
+
+/// Whatever is read in place, padded or packed.
+#[test]
+fn convolutions_have_the_bits_of_products_of_their_patches() {
+    fn check<S: Element<Acc = T>, T: Real + From<f32>>(shape: &ConvShape, numbers: &mut Numbers) {
+        let x = numbers.vec::<S, T>(shape.input_len().unwrap());
+        let w = numbers.vec::<S, T>(shape.filter_len().unwrap());
+        let dy = numbers.vec::<S, T>(shape.output_len().unwrap());
+        let (y, dw) = from_patches(shape, &x, &w, &dy);
+        assert!(
+            same_bits(&always(y.len(), |y: &mut [S]| conv(shape, &x, &w, y, Epilogue::none())), &y),
+            "{shape:?}"
+        );
+        assert!(
+            same_bits(&always(dw.len(), |dw: &mut [S]| conv_filter_grad(shape, &x, &dy, dw)), &dw),
+            "{shape:?}"
+        );
+        // With windows one apart, the gradient for the input is a convolution with the filter turned round.
+        let Window { input, size, stride, dilation, pad_low, output } = shape.window;
+        let pads = [0, 1, 2].map(|i| {
+            let low = ((size[i] - 1) * dilation[i]).checked_sub(pad_low[i])?;
+            Some((low, (input[i] + (size[i] - 1) * dilation[i]).checked_sub(output[i] + low)?))
+        });
+        let [Some(a), Some(b), Some(c)] = pads else { return };
+        if stride != [1; 3] || shape.groups != 1 || dy.is_empty() || x.is_empty() {
+            return;
+        }
+        let turned = Window::new(&output, &size, &[1; 3], &dilation, &[a, b, c]).unwrap();
+        assert_eq!(turned.output, input);
+        let (from, to, taps) = (shape.in_channels, shape.out_channels, size.iter().product::<usize>());
+        let back = ConvShape { window: turned, in_channels: to, out_channels: from, ..*shape };
+        let mut round = w.clone();
+        for (tap, ci, co) in
+            (0..taps).flat_map(|t| (0..from).flat_map(move |ci| (0..to).map(move |co| (t, ci, co))))
+        {
+            round[((taps - 1 - tap) * to + co) * from + ci] = w[(tap * from + ci) * to + co];
+        }
+        let (dx, _) = from_patches(&back, &dy, &round, &x);
+        assert!(
+            same_bits(&always(dx.len(), |dx: &mut [S]| conv_input_grad(shape, &w, &dy, dx)), &dx),
+            "{shape:?}"
+        );
+    }
+    let mut numbers = Numbers(13);
+    let window = |n: [usize; 2], taps, stride, dilation, pad| {
+        Window::new(&n, &[taps; 2], &[stride; 2], &[dilation; 2], &[(pad, pad); 2]).unwrap()
+    };
+    let shapes = [
+        (2, window([9, 12], 3, 1, 1, 1), 70, 10, 1), // more than one piece of k
+        (1, window([26, 26], 3, 1, 1, 0), 32, 64, 1), // nothing padded, several pieces of pixels
+        (2, window([14, 9], 3, 2, 1, 1), 6, 40, 1),
+        (1, window([13, 11], 2, 1, 3, 2), 7, 33, 1),
+        (2, window([12, 12], 3, 1, 1, 1), 12, 16, 2),
+        (3, window([8, 8], 3, 1, 1, 2), 1, 20, 1),
+        (1, window([7, 5], 5, 1, 1, 4), 5, 300, 1),
+        (1, window([20, 40], 1, 2, 1, 0), 8, 8, 1),
+    ];
+    for (batch, window, in_channels, out_channels, groups) in shapes {
+        let shape = ConvShape { batch, window, in_channels, out_channels, groups };
+        check::<f32, f32>(&shape, &mut numbers);
+        check::<f64, f64>(&shape, &mut numbers);
+        check::<bf16, f32>(&shape, &mut numbers);
+    }
+    for _ in 0..40 {
+        let groups = numbers.pick(&[1, 1, 2]);
+        let shape = ConvShape {
+            batch: numbers.pick(&[1, 2]),
+            window: random_window(&mut numbers),
+            in_channels: groups * numbers.pick(&[1, 4, 6, 17]),
+            out_channels: groups * numbers.pick(&[1, 9, 40]),
+            groups,
+        };
+        check::<f32, f32>(&shape, &mut numbers);
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@
 
 use super::K_BLOCK;
 use super::element::Element;
-use super::kernel::{Kernel, Tile};
+use super::kernel::{Kernel, Run, Tile};
 use super::operand::Operand;
+use crate::parallel;
 use crate::scratch::Scratch;
 use std::ops::Range;
 
@@ -43,11 +44,11 @@ pub(super) struct Target<T> {
 
 /// Items of an operand that tiles can read: item (i, k) of group g at `start + g * group + i * outer + k * k`.
 #[derive(Clone, Copy)]
-struct Readable<T> {
-    start: *const T,
-    group: usize,
-    outer: usize,
-    k: usize,
+pub(crate) struct Readable<T> {
+    pub(crate) start: *const T,
+    pub(crate) group: usize,
+    pub(crate) outer: usize,
+    pub(crate) k: usize,
 }
 
 /// The operand in place for `outer` and `k`, if it is a plain matrix of the computing type of which `pays` says that
@@ -112,7 +113,8 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
                 let scratch = p_scratch.get_or_insert_with(Scratch::take);
                 pack_broadcast(p, batch, &p_now, &k_now, height, scratch)
             });
-            let tiles = Tiles { kernel, height, p: p_read, q: q_read, k: kc, c, add };
+            let run = [Run { at: 0, k: kc }];
+            let tiles = Tiles { kernel, height, p: p_read, q: q_read, run, c, add };
             // SAFETY: `in_place` checked the operands in place, and packed panels are whole; the rows are within the
             // caller's result; the kernel's instruction set was chosen as available.
             unsafe { tiles.run(p_now.len(), q_len, to.c.add(i0 * c.p)) };
@@ -130,7 +132,8 @@ struct Tiles<T> {
     height: usize,
     p: Readable<T>,
     q: Readable<T>,
-    k: usize,
+    /// All of k.
+    run: [Run; 1],
     c: Strided,
     add: bool,
 }
@@ -157,7 +160,7 @@ impl<T> Tiles<T> {
                 ))
             }
         };
-        if self.k <= SHORT {
+        if self.run[0].k <= SHORT {
             // Little is computed for each element of the result: it is written along its rows.
             (0..down).for_each(|i| (0..whole).for_each(|j| tile(i, j)));
         } else {
@@ -183,11 +186,11 @@ impl<T> Tiles<T> {
     }
 
     /// Tile `i` along P, and of Q `cols` items of panel `j` from `from` on.
-    fn tile(&self, i: usize, rows: usize, j: usize, from: usize, cols: usize, c: *mut T) -> Tile<T> {
+    fn tile(&self, i: usize, rows: usize, j: usize, from: usize, cols: usize, c: *mut T) -> Tile<'_, T> {
         Tile {
             rows,
             cols,
-            k: self.k,
+            runs: &self.run,
             p: self.p.start.wrapping_add(i * self.p.group),
             p_outer: self.p.outer,
             p_k: self.p.k,
@@ -199,6 +202,42 @@ impl<T> Tiles<T> {
             add: self.add,
         }
     }
+}
+
+/// All items of an operand on the vector side for all of `k`: where they lie, if that is as good as packed, or else packed
+/// once, by all threads. The group of panel j at k is at `group * j + k * k`.
+pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
+    q: &Q,
+    items: usize,
+    k: usize,
+    nr: usize,
+    scratch: &mut Scratch,
+) -> Readable<S::Acc> {
+    let near = |outer, k| outer == 1 && k * size_of::<S::Acc>() <= NEAR;
+    if let Some(place) = in_place(q, 0, &(0..items), &(0..k), nr, near) {
+        return place;
+    }
+    let group = nr * k;
+    let panels = scratch.slice::<S::Acc>(items.div_ceil(nr) * group);
+    let work = parallel::multiply_adds(panels.len() * 8);
+    parallel::pieces(panels, group, work, &|first, panel| {
+        let first = first / group * nr;
+        q.copy_panel(0, first..items.min(first + nr), 0..k, nr, panel);
+    });
+    Readable { start: panels.as_ptr(), group, outer: 1, k: nr }
+}
+
+/// Items of an operand on the vector side for some of `k`, where they lie if that is as good as packed.
+pub(crate) fn some_vectors<S: Element, Q: Operand<S>>(
+    q: &Q,
+    items: usize,
+    k: Range<usize>,
+    nr: usize,
+    scratch: &mut Scratch,
+) -> Readable<S::Acc> {
+    let near = |outer, k| outer == 1 && k * size_of::<S::Acc>() <= NEAR;
+    let place = in_place(q, 0, &(0..items), &k, nr, near);
+    place.unwrap_or_else(|| pack_vectors(q, 0, &(0..items), &k, nr, scratch))
 }
 
 /// Packs items of the vector side as panels of `nr`.

@@ -7,58 +7,78 @@
 use super::simd::{F32x8, F32x16, F64x4, F64x8};
 use super::simd::{Plain32, Plain64, Vector};
 use crate::clones::level;
+use bytemuck::{Pod, Zeroable};
 
 /// Most rows and most columns of any tile: the size of the spill buffer.
 const MAX_TILE: usize = 12 * 32;
 
-/// The operands of one tile: `c[i * c_p + j * c_q] (+)= sum over k of p[i * p_outer + k * p_k] * q[k * q_k + j]`.
-pub(super) struct Tile<T> {
+/// A stretch of k along which the broadcast side goes in equal steps.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Run {
+    /// From `Tile::p` to its first element, or [`Run::ZEROS`].
+    pub(crate) at: usize,
+    /// How long it is.
+    pub(crate) k: usize,
+}
+
+impl Run {
+    /// Where zeros are instead of elements: the run does not move on from there.
+    pub(crate) const ZEROS: usize = usize::MAX;
+}
+
+/// The zeros of such runs: room for the rows of any tile.
+static ZEROS: [u64; 16] = [0; 16];
+
+/// The operands of one tile: `c[i * c_p + j * c_q] (+)= sum over k of p[i * p_outer + k * p_k] * q[k * q_k + j]`, with P in
+/// runs, one after the other.
+pub(crate) struct Tile<'a, T> {
     /// Rows: 1 to the kernel's `mr`.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Columns: 1 to the kernel's `nr`.
-    pub(super) cols: usize,
-    /// Length of the sums.
-    pub(super) k: usize,
+    pub(crate) cols: usize,
+    /// The stretches of the sums, none of them empty; in runs of zeros rows are one element apart, whatever `p_outer` says.
+    pub(crate) runs: &'a [Run],
     /// The broadcast side.
-    pub(super) p: *const T,
+    pub(crate) p: *const T,
     /// From one row of P to the next.
-    pub(super) p_outer: usize,
+    pub(crate) p_outer: usize,
     /// From one k of P to the next.
-    pub(super) p_k: usize,
+    pub(crate) p_k: usize,
     /// The vector side: `cols` readable elements at each k.
-    pub(super) q: *const T,
+    pub(crate) q: *const T,
     /// From one k of Q to the next.
-    pub(super) q_k: usize,
+    pub(crate) q_k: usize,
     /// The result.
-    pub(super) c: *mut T,
+    pub(crate) c: *mut T,
     /// From one row of the result to the next.
-    pub(super) c_p: usize,
+    pub(crate) c_p: usize,
     /// From one column of the result to the next.
-    pub(super) c_q: usize,
+    pub(crate) c_q: usize,
     /// Whether the sums are added to what the result holds.
-    pub(super) add: bool,
+    pub(crate) add: bool,
 }
 
 /// A micro-kernel and the size of its tile.
 #[derive(Clone, Copy)]
 pub struct Kernel<T> {
     /// Rows of a full tile.
-    pub(super) mr: usize,
+    pub(crate) mr: usize,
     /// Columns of a full tile.
-    pub(super) nr: usize,
+    pub(crate) nr: usize,
     /// Computes a tile: every element is one FMA chain in k order that starts from zero.
     ///
     /// # Safety
     /// The instruction set is available; every element that `Tile` describes may be read, or written for `c`;
     /// no other thread touches these elements of `c`.
-    pub(super) run: unsafe fn(&Tile<T>),
+    pub(crate) run: unsafe fn(&Tile<'_, T>),
     /// Columns of a tile of what is left of Q after whole tiles, and the function that computes it and narrower ones.
-    pub(super) rest_nr: usize,
+    pub(crate) rest_nr: usize,
     /// As `run`.
     ///
     /// # Safety
     /// As `run`.
-    pub(super) rest: unsafe fn(&Tile<T>),
+    pub(crate) rest: unsafe fn(&Tile<'_, T>),
 }
 
 /// R rows by NV vectors, the last of which has `t.cols` modulo `LEN` lanes unless WHOLE.
@@ -67,26 +87,38 @@ pub struct Kernel<T> {
 /// As [`Kernel::run`], with `R == rows` and `cols` more than `(NV - 1) * LEN`, and `NV * LEN` if WHOLE, or else less.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Register arrays: plain counters unroll best and read best here.
-unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t: &Tile<V::Elem>) {
+unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t: &Tile<'_, V::Elem>) {
     // SAFETY: the instruction set and the pointers are the caller's word; all offsets stay within the tile that
     // `Tile` describes, and `spill` holds R * NV * LEN <= MAX_TILE elements.
     unsafe {
         let mut acc = [[V::zero(); NV]; R];
-        let (mut p, mut q) = (t.p, t.q);
+        let mut q = t.q;
         let lanes = t.cols % V::LEN;
-        for _ in 0..t.k {
+        let mut runs = t.runs.iter();
+        let (mut p, mut p_outer, mut p_k, mut left) = (t.p, t.p_outer, t.p_k, 0);
+        // One loop, not one for each run: loops within loops make the compiler spill the sums.
+        loop {
+            if left == 0 {
+                let Some(run) = runs.next() else { break };
+                (p, p_outer, p_k) = match run.at {
+                    Run::ZEROS => (ZEROS.as_ptr().cast(), 1, 0),
+                    at => (t.p.wrapping_add(at), t.p_outer, t.p_k),
+                };
+                left = run.k;
+            }
+            left -= 1;
             let mut row = [V::zero(); NV];
             for v in 0..NV {
                 let q = q.add(v * V::LEN);
                 row[v] = if WHOLE || v + 1 < NV { V::load(q) } else { V::load_first(q, lanes) };
             }
             for r in 0..R {
-                let x = V::splat(*p.add(r * t.p_outer));
+                let x = V::splat(*p.add(r * p_outer));
                 for v in 0..NV {
                     acc[r][v] = x.fma(row[v], acc[r][v]);
                 }
             }
-            p = p.wrapping_add(t.p_k);
+            p = p.wrapping_add(p_k);
             q = q.wrapping_add(t.q_k);
         }
         if t.c_q == 1 {
@@ -133,7 +165,7 @@ macro_rules! kernel {
         /// # Safety
         /// As [`Kernel::run`].
         $($attr)*
-        unsafe fn $name(t: &Tile<<$vector as Vector>::Elem>) {
+        unsafe fn $name(t: &Tile<'_, <$vector as Vector>::Elem>) {
             match t.rows {
                 $($r => kernel!(@widths t, $vector, $r, $nv),)*
                 _ => unreachable!("tile height"),

@@ -8,15 +8,15 @@
 //! 32·784·512 and its transposes 90 to 96 %, 64 times 128·64·64 88 %; 8³ takes 55 ns. Where the matrix is read once it is memory
 //! that counts: 1024·1024 times a vector runs at 34 GFLOP/s, 1000·1000 along k at 20; rows a multiple of a page apart at 11.
 
-mod block;
+pub(crate) mod block;
 mod dot;
 mod element;
 mod engine;
 mod integer;
-mod kernel;
+pub(crate) mod kernel;
 mod lines;
 mod operand;
-mod output;
+pub(crate) mod output;
 mod simd;
 #[cfg(test)]
 pub(crate) mod tests;

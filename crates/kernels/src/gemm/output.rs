@@ -60,7 +60,7 @@ impl Rows {
     }
 
     /// One past the last element, or `None` if two rows of `n` elements overlap or the size overflows.
-    pub(super) fn extent(&self, batch: usize, n: usize) -> Option<usize> {
+    pub(crate) fn extent(&self, batch: usize, n: usize) -> Option<usize> {
         let mut span = n;
         let axes = self.dims.iter().zip(&self.strides).rev();
         for (&count, &stride) in axes.chain([(&batch, &self.batch_stride)]) {
@@ -76,12 +76,12 @@ impl Rows {
 }
 
 /// The results of a product while threads write them.
-pub(super) struct Output<'a, S> {
+pub(crate) struct Output<'a, S> {
     c: *mut S,
     rows: Rows,
     uniform: Option<usize>,
     n: usize,
-    pub(super) accumulate: bool,
+    pub(crate) accumulate: bool,
     epilogue: Epilogue<'a, S>,
     borrowed: PhantomData<&'a mut [S]>,
 }
@@ -95,7 +95,7 @@ impl<'a, S: Element> Output<'a, S> {
     ///
     /// # Panics
     /// If the rows overlap or reach past the end of `c`, or the bias has not `n` elements.
-    pub(super) fn new(
+    pub(crate) fn new(
         c: &'a mut [S],
         batch: usize,
         rows: Rows,
@@ -120,7 +120,7 @@ impl<'a, S: Element> Output<'a, S> {
     }
 
     /// The first element of a block and the distance of its rows, if sums can be written in place.
-    pub(super) fn in_place(&self, batch: usize, row: usize, col: usize) -> Option<(*mut S::Acc, usize)> {
+    pub(crate) fn in_place(&self, batch: usize, row: usize, col: usize) -> Option<(*mut S::Acc, usize)> {
         let stride = self.uniform.filter(|_| S::DIRECT)?;
         let at = self.offset(batch, row) + col;
         Some((self.c.wrapping_add(at).cast(), stride))
@@ -140,7 +140,7 @@ impl<'a, S: Element> Output<'a, S> {
     ///
     /// # Safety
     /// The block lies within the result and nothing else uses it meanwhile.
-    pub(super) unsafe fn read(&self, batch: usize, row: usize, col: usize, cols: usize, sums: &mut [S::Acc]) {
+    pub(crate) unsafe fn read(&self, batch: usize, row: usize, col: usize, cols: usize, sums: &mut [S::Acc]) {
         for (i, sums) in sums.chunks_exact_mut(cols).enumerate() {
             // SAFETY: passed on.
             let held = unsafe { self.row(batch, row + i, col, cols) };
@@ -154,7 +154,7 @@ impl<'a, S: Element> Output<'a, S> {
     ///
     /// # Safety
     /// The block lies within the result and nothing else uses it meanwhile.
-    pub(super) unsafe fn write(&self, batch: usize, row: usize, col: usize, cols: usize, sums: &[S::Acc]) {
+    pub(crate) unsafe fn write(&self, batch: usize, row: usize, col: usize, cols: usize, sums: &[S::Acc]) {
         for (i, sums) in sums.chunks_exact(cols).enumerate() {
             // SAFETY: passed on.
             let out = unsafe { self.row(batch, row + i, col, cols) };
@@ -165,7 +165,7 @@ impl<'a, S: Element> Output<'a, S> {
     }
 
     /// Whether there is anything to do with finished blocks.
-    pub(super) fn finishes(&self) -> bool {
+    pub(crate) fn finishes(&self) -> bool {
         self.epilogue.bias.is_some() || self.epilogue.finish.is_some()
     }
 
@@ -173,7 +173,7 @@ impl<'a, S: Element> Output<'a, S> {
     ///
     /// # Safety
     /// The block lies within the result and nothing else uses it meanwhile.
-    pub(super) unsafe fn finish(&self, batch: usize, row: usize, rows: usize, col: usize, cols: usize) {
+    pub(crate) unsafe fn finish(&self, batch: usize, row: usize, rows: usize, col: usize, cols: usize) {
         let Epilogue { bias, finish } = self.epilogue;
         if !self.finishes() || cols == 0 {
             return;
