@@ -567,6 +567,44 @@ fn what_changes_shape_or_dtype_says_so() {
     assert!(text.contains("bool scalar") && text.contains("bool[2]"), "{text}");
 }
 
+/// `ForwardAccumulator` of TensorFlow: a tangent goes through branches and loops with the body's values.
+#[test]
+fn forward_mode_through_branches_and_loops() {
+    #[tf::function]
+    fn f(x: &Tensor, n: &Tensor) -> Tensor {
+        let mut y = x.clone();
+        let mut i = tf::constant(0);
+        while &i < n {
+            if y.sum() > 10.0 {
+                y = y * 0.5;
+            } else {
+                y = &y * x;
+            }
+            i += 1;
+            if y.sum() > 1000.0 {
+                break;
+            }
+        }
+        for row in x {
+            y = y + &row * &row;
+        }
+        if n > 2 { y.sum() } else { y.exp().sum() }
+    }
+    let (x, t) = (tf::constant([1.5, 2.0, 3.0]), tf::constant([1.0, -0.5, 0.25]));
+    for n in [0, 1, 2, 4] {
+        let n = tf::constant(n);
+        let made = both(|| {
+            let (y, dy) = tf::jvp(|x| f(&x[0], &n), &[&x], &[&t]);
+            vec![y, dy]
+        });
+        let tape = tf::GradientTape::new();
+        tape.watch(&x);
+        let y = f(&x, &n);
+        let backwards = (tape.gradient(&y, &x) * &t).sum().item::<f32>().unwrap();
+        assert!((made[1] - f64::from(backwards)).abs() <= 1e-5 * made[1].abs(), "{made:?} and {backwards}");
+    }
+}
+
 /// Functional forms, gradients and functions traced apart in a body that is run several times.
 #[test]
 fn beside_functional_forms_and_gradients() {

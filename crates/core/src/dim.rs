@@ -257,6 +257,10 @@ impl Dim {
             None
         });
     }
+    /// Whether it is a size that each turn of a loop may decide anew.
+    pub(crate) fn is_open(self) -> bool {
+        self.name().is_some_and(|name| name.starts_with(crate::ops::OPEN_DIM))
+    }
     /// Whether it depends on a size that only the run decides.
     pub(crate) fn is_run_time(self) -> bool {
         if self.is_known() {

@@ -3,6 +3,7 @@
 use crate::args::Options;
 use crate::errors::{self, Errors, Rejection};
 use crate::parse::Function;
+use crate::{analyse, shapes};
 use syn::visit::Visit;
 use syn::{Attribute, Expr, FnArg, ReceiverKind, ReturnType, Safety, TypeImplTrait, TypeReference};
 
@@ -25,8 +26,18 @@ impl<'ast> Visit<'ast> for Body<'_> {
             Expr::Yield(e) => self.0.on(&e.yield_token, errors::YIELD),
             // A future is a value like others, and who awaits it is another affair.
             Expr::Async(_) => return,
-            Expr::ForLoop(e) if staged(&e.expr) => {
+            Expr::ForLoop(e) => {
+                self.on_loop(&e.attrs, staged(&e.expr));
                 self.visit_expr(&e.expr);
+                return self.visit_block(&e.body);
+            }
+            Expr::While(e) if !analyse::has_let(&e.cond) => {
+                self.on_loop(&e.attrs, false);
+                self.visit_expr(&e.cond);
+                return self.visit_block(&e.body);
+            }
+            Expr::Loop(e) => {
+                self.on_loop(&e.attrs, false);
                 return self.visit_block(&e.body);
             }
             _ => {}
@@ -37,8 +48,26 @@ impl<'ast> Visit<'ast> for Body<'_> {
         if is_stage(attribute) {
             self.0.on(attribute, errors::STAGE);
         }
+        if shapes::is_shape(attribute) {
+            self.0.on(attribute, errors::SHAPE);
+        }
     }
     fn visit_item(&mut self, _: &'ast syn::Item) {}
+}
+
+impl Body<'_> {
+    /// The attributes of a loop.
+    fn on_loop(&mut self, attributes: &[Attribute], staged: bool) {
+        for attribute in attributes {
+            let right = match shapes::is_shape(attribute) {
+                true => shapes::declared(attribute).is_ok(),
+                false => staged && is_stage(attribute),
+            };
+            if !right {
+                self.visit_attribute(attribute);
+            }
+        }
+    }
 }
 
 /// Whether an attribute is `#[tf::stage]`.

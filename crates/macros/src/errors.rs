@@ -80,6 +80,9 @@ rejections! {
         or fill a `tf::TensorArray`";
     STAGE, "stage_without_for": "`#[stage]` goes on a `for` over a range of integers, `a..b` or `a..=b`: it makes it a loop of the \
         graph";
+    SHAPE, "shape_without_loop": "`#[shape(..)]` goes on a loop and says what shape a variable that it changes has in every turn, \
+        with `_` for sizes that change: `#[tf::shape(x: [_, 4])]`";
+    SHAPE_OF_NOTHING, "shape_of_nothing": "`{}` is not carried from turn to turn by this loop, which carries: {}";
     NO_ARGUMENT, "signature_of_nothing": "there is no argument `{}`; there are: {}";
     SIGNED_TWICE, "signature_twice": "`{}` has a signature already: say all of its dimensions once";
     NO_OPTION, "unknown_option": "there is no option `{}`; there are: {}";

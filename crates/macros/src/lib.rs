@@ -16,6 +16,7 @@ mod errors;
 mod lists;
 mod lower;
 mod parse;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
@@ -80,7 +81,8 @@ fn expand_function(
         Ok(mut function) => {
             check::function(&function, &options, &mut errors);
             let private = emit::private(&options.root);
-            function.lowered = lower::body(&function.item.sig, &mut function.item.block, &private);
+            let block = &mut function.item.block;
+            function.lowered = lower::body(&function.item.sig, block, &private, &mut errors);
             match errors.is_empty() {
                 true => emit::function(&function, &options),
                 false => untouched,

@@ -2,7 +2,8 @@
 
 use crate::analyse::{self, Breaks, Effects, Place, bound, names_in};
 use crate::emit::control::{self, Around, Carried};
-use crate::{check, lists};
+use crate::errors::Errors;
+use crate::{check, lists, shapes};
 use proc_macro2::{Span, TokenStream};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
@@ -10,9 +11,16 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{BinOp, Block, Expr, ExprLit, FnArg, Ident, Lit, Local, Pat, Signature, Stmt, Type, UnOp};
 
 /// Lowers a function's body; whether there was anything to lower.
-pub fn body(sig: &Signature, block: &mut Block, p: &TokenStream) -> bool {
-    let mut lower =
-        Lower { p, scopes: vec![BTreeMap::new()], live: vec![], next: 0, expected: None, changed: false };
+pub fn body(sig: &Signature, block: &mut Block, p: &TokenStream, errors: &mut Errors) -> bool {
+    let mut lower = Lower {
+        p,
+        errors,
+        scopes: vec![BTreeMap::new()],
+        live: vec![],
+        next: 0,
+        expected: None,
+        changed: false,
+    };
     for input in &sig.inputs {
         if let FnArg::Typed(typed) = input {
             lower.declare(&typed.pat, true);
@@ -42,6 +50,7 @@ struct Known {
 
 struct Lower<'a> {
     p: &'a TokenStream,
+    errors: &'a mut Errors,
     scopes: Vec<BTreeMap<String, Known>>,
     /// What is mentioned behind the present statement, in each block around it.
     live: Vec<BTreeSet<String>>,
@@ -200,7 +209,8 @@ impl Lower<'_> {
             let Some(known) = self.known(&root) else { continue };
             if wanted(place, known) {
                 let by_reference = place.name != root || matches!(place.expr, Expr::Unary(_));
-                list.push(Carried { place: place.clone(), check: true, set: known.mutable || by_reference });
+                let set = known.mutable || by_reference;
+                list.push(Carried { place: place.clone(), check: true, set, sizes: None });
             }
         }
         list
@@ -227,17 +237,9 @@ impl Lower<'_> {
                 other => self.value(other, None),
             }
         }
-        let turn = self.hidden("turn", span);
-        let value = (used && has_else && !gone).then(|| self.hidden("value", span));
+        let value = (used && has_else && !gone).then_some(ty);
+        let around = self.around(span, value, gone && used, carried, effects);
         let Expr::If(source) = e else { return };
-        let around = Around {
-            p: self.p,
-            turn: &turn,
-            value: value.as_ref().map(|value| (value, ty.as_ref())),
-            carried: &carried,
-            effects: &effects,
-            never: gone && used,
-        };
         *e = control::if_else(source, &around);
     }
     fn lower_match(&mut self, e: &mut Expr, used: bool, ty: Option<Type>) {
@@ -269,19 +271,23 @@ impl Lower<'_> {
             return;
         };
         let span = source.match_token.span;
-        let turn = self.hidden("turn", span);
         let gone = source.arms.iter().all(|arm| analyse::expr_diverges(&arm.body));
-        let value = (used && !gone).then(|| self.hidden("value", span));
+        let around = self.around(span, (used && !gone).then_some(ty), gone && used, carried, effects);
         let Expr::Match(source) = e else { return };
-        let around = Around {
-            p: self.p,
-            turn: &turn,
-            value: value.as_ref().map(|value| (value, ty.as_ref())),
-            carried: &carried,
-            effects: &effects,
-            never: gone && used,
-        };
         *e = control::match_integers(source, &literals, &around);
+    }
+    /// What stands around an `if` or a `match` that begins at `span`; `value` is there if its value is used.
+    fn around(
+        &mut self,
+        span: Span,
+        value: Option<Option<Type>>,
+        never: bool,
+        carried: Vec<Carried>,
+        effects: Effects,
+    ) -> Around<'_> {
+        let turn = self.hidden("turn", span);
+        let value = value.map(|ty| (self.hidden("value", span), ty));
+        Around { p: self.p, turn, value, carried, effects, never }
     }
     /// What a loop carries from turn to turn.
     fn turning(&self, effects: &Effects, body: &Block, head: &BTreeSet<String>) -> Vec<Carried> {
@@ -295,7 +301,8 @@ impl Lower<'_> {
         let Expr::Loop(source) = e else { return };
         let span = source.loop_token.span;
         let effects = Effects::of_block(&source.body);
-        let carried = self.turning(&effects, &source.body, &BTreeSet::new());
+        let mut carried = self.turning(&effects, &source.body, &BTreeSet::new());
+        shapes::give(&mut source.attrs, &mut carried, self.errors);
         // Assigned for the first time inside: they come out with `break`.
         let fresh =
             self.carried(&effects, |place, known| !known.set && self.is_live(&place.root.to_string()));
@@ -328,7 +335,8 @@ impl Lower<'_> {
         }
         let span = source.while_token.span;
         let effects = Effects::of_block(&source.body).and(Effects::of([&*source.cond]));
-        let carried = self.turning(&effects, &source.body, &names_in(&source.cond));
+        let mut carried = self.turning(&effects, &source.body, &names_in(&source.cond));
+        shapes::give(&mut source.attrs, &mut carried, self.errors);
         let cond = source.cond.clone();
         self.turn(&mut source.body, &[&cond]);
         self.visit_expr_mut(&mut source.cond);
@@ -348,7 +356,8 @@ impl Lower<'_> {
         let Expr::ForLoop(source) = e else { return };
         let span = source.for_token.span;
         let effects = Effects::of_block(&source.body);
-        let carried = self.turning(&effects, &source.body, &BTreeSet::new());
+        let mut carried = self.turning(&effects, &source.body, &BTreeSet::new());
+        shapes::give(&mut source.attrs, &mut carried, self.errors);
         self.visit_expr_mut(&mut source.expr);
         let attributes = source.attrs.len();
         source.attrs.retain(|a| !check::is_stage(a));

@@ -90,7 +90,7 @@ impl Inside {
             let mut results = self.graphs[1].run(&args, variables)?.into_iter();
             for (k, arg) in args.iter_mut().enumerate().take(carried) {
                 let next = results.next().ok_or_else(|| Error::internal("while", "a result is missing"))?;
-                if next.meta() != arg.meta() {
+                if !carries(body.meta(body.inputs[k]), arg.meta(), next.meta()) {
                     let fault = ops::carried_changes(&body.input_names[k], arg.meta(), next.meta());
                     return Err(crate::door::explain(node.op, fault, &[], node.at, node.backward));
                 }
@@ -108,6 +108,14 @@ impl Inside {
         }
         Ok(results)
     }
+}
+
+/// Whether a carried value may become another: what the body has for it says which sizes a turn may change.
+fn carries(inside: &Meta, before: &Meta, after: &Meta) -> bool {
+    let mut dims = inside.shape.iter().zip(before.shape.iter().zip(after.shape.iter()));
+    before.dtype == after.dtype
+        && before.shape.rank() == after.shape.rank()
+        && dims.all(|(inside, (a, b))| a == b || inside.is_open())
 }
 
 /// A tensor that is taken by rows.

@@ -15,6 +15,7 @@ mod verify;
 use crate::dim::{Bindings, Dim};
 use crate::error::{Error, Kind, Place, Result};
 use crate::op::{Attrs, Infer, Metas, OpDef};
+use crate::ops;
 use crate::shape::Meta;
 use smallvec::SmallVec;
 
@@ -119,9 +120,7 @@ impl Graph {
                 None => {
                     let node = &bound.nodes[i];
                     let metas: SmallVec<[&Meta; 3]> = node.inputs.iter().map(|v| bound.meta(*v)).collect();
-                    (node.op.infer)(&Infer { inputs: &metas, attrs: &attrs }).map_err(|fault| {
-                        crate::door::explain(node.op, fault, &metas, node.at, node.backward)
-                    })?
+                    self.inferred(i, &metas, &attrs, bindings)?
                 }
             };
             bound.nodes[i].attrs = attrs;
@@ -137,9 +136,18 @@ impl Graph {
     pub(crate) fn settled(&self, i: usize, operands: &[&Meta], bindings: &Bindings) -> Result<Node> {
         let node = &self.nodes[i];
         let attrs = node.attrs.partial(bindings).with_graphs(|inside| inside.bound(bindings, None))?;
-        let outputs = (node.op.infer)(&Infer { inputs: operands, attrs: &attrs })
-            .map_err(|fault| crate::door::explain(node.op, fault, operands, node.at, node.backward))?;
+        let outputs = self.inferred(i, operands, &attrs, bindings)?;
         Ok(Node { attrs, outputs, ..node.clone() })
+    }
+    /// What the shape rule of a node says of these operands, with sizes that are bound.
+    fn inferred(&self, i: usize, operands: &[&Meta], attrs: &Attrs, bindings: &Bindings) -> Result<Metas> {
+        let node = &self.nodes[i];
+        let open = |m: &Meta| m.shape.iter().any(|d| d.is_run_time());
+        let metas = match node.is(&ops::IF) && node.outputs.iter().any(open) {
+            true => ops::settled_sides(attrs, &node.outputs, bindings),
+            false => (node.op.infer)(&Infer { inputs: operands, attrs }),
+        };
+        metas.map_err(|fault| crate::door::explain(node.op, fault, operands, node.at, node.backward))
     }
     /// What each symbol stands for, given the inputs' metas.
     pub fn bindings(&self, inputs: &[&Meta]) -> Result<Bindings> {
@@ -190,7 +198,7 @@ impl Graph {
 fn named(mut metas: Metas, recorded: &Metas) -> Metas {
     for (meta, known) in metas.iter_mut().zip(recorded) {
         for (d, name) in meta.shape.dims_mut().iter_mut().zip(known.shape.iter()) {
-            if d.name() == Some(crate::ops::RUN_TIME_DIM) {
+            if d.name() == Some(ops::RUN_TIME_DIM) {
                 *d = *name;
             }
         }

@@ -1,8 +1,8 @@
 use super::RUN_TIME_DIM;
 use super::while_loop::same_size;
-use crate::dim::Dim;
-use crate::graph::Graph;
-use crate::op::{Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, sig};
+use crate::dim::{Bindings, Dim};
+use crate::graph::{Graph, Value};
+use crate::op::{Attrs, Cpu, Effect, Exact, Fault, Gpu, Grad, Infer, Metas, OpDef, Tf, sig};
 use crate::shape::{Meta, Shape};
 
 /// One of two graphs over the same operands, as a scalar says.
@@ -38,6 +38,23 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     }
     let pairs = then.outputs.iter().zip(&otherwise.outputs).enumerate();
     pairs.map(|(k, (a, b))| meet(k, then.meta(*a), otherwise.meta(*b))).collect()
+}
+
+/// What an `if` gives with these sides, where the sizes are known by now that only the run decides: what differed between the
+/// sides may differ.
+pub(crate) fn settled_sides(attrs: &Attrs, recorded: &Metas, bindings: &Bindings) -> Result<Metas, Fault> {
+    let (then, otherwise) = (attrs.graph("then"), attrs.graph("otherwise"));
+    let one = |(k, recorded): (usize, &Meta)| {
+        let known = |v: &Value, graph: &Graph| {
+            let dims = recorded.shape.iter().zip(graph.meta(*v).shape.iter());
+            let dim = |(recorded, d): (&Dim, &Dim)| if recorded.is_run_time() { *recorded } else { *d };
+            Meta::new(recorded.dtype, dims.map(dim).collect::<Shape>())
+        };
+        let (a, b) = (known(&then.outputs[k], then), known(&otherwise.outputs[k], otherwise));
+        let met = meet(k, &a, &b)?;
+        Ok(Meta::new(met.dtype, met.shape.iter().map(|d| d.partial(bindings)).collect::<Shape>()))
+    };
+    recorded.iter().enumerate().map(one).collect()
 }
 
 /// A graph inside a node takes its operands.

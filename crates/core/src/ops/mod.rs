@@ -10,6 +10,9 @@ pub(crate) use stateless_key_counter::{stream_of, words_of};
 /// A dimension that only the run decides: a trace gives each such dimension a symbol of its own.
 pub(crate) const RUN_TIME_DIM: &str = "?";
 
+/// What names begin with of sizes that each turn of a loop may decide anew, where a body begins.
+pub(crate) const OPEN_DIM: &str = "?~";
+
 macro_rules! table {
     (ops { $($file:ident::$def:ident,)* } composites { $($composite:ident,)* }) => {
         $(mod $file;)*

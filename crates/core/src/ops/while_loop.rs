@@ -69,7 +69,14 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     }
     let mut metas: Metas = x.inputs[..carried].iter().map(|m| (*m).clone()).collect();
     for (k, v) in body.outputs[..carried].iter().enumerate() {
-        stays(body.input_names.get(k).map_or("a value", String::as_str), x.inputs[k], body.meta(*v))?;
+        let inside = body.meta(body.inputs[k]);
+        stays(body.input_names.get(k).map_or("a value", String::as_str), x.inputs[k], inside, body.meta(*v))?;
+        let sizes = inside.shape.iter().zip(x.inputs[k].shape.iter());
+        for (dim, (inside, before)) in metas[k].shape.dims_mut().iter_mut().zip(sizes) {
+            if opens(*inside, *before) {
+                *dim = Dim::symbol(RUN_TIME_DIM);
+            }
+        }
     }
     // A size that is decided inside is not known outside.
     let known = |d: &Dim| !d.is_run_time() || x.inputs.iter().any(|m| m.shape.iter().any(|o| o == d));
@@ -82,16 +89,21 @@ fn infer(x: &Infer<'_>) -> Result<Metas, Fault> {
     Ok(metas)
 }
 
-/// A carried value has the same dtype and shape after each turn.
-fn stays(name: &str, before: &Meta, after: &Meta) -> Result<(), Fault> {
-    let dim = |(a, b): (&Dim, &Dim)| same_size(*a, *b);
+/// A carried value has the same dtype and shape after each turn, but for sizes that are open `inside`.
+fn stays(name: &str, before: &Meta, inside: &Meta, after: &Meta) -> Result<(), Fault> {
+    let dim = |((a, i), b): ((&Dim, &Dim), &Dim)| opens(*i, *a) || same_size(*a, *b);
     let same = before.dtype == after.dtype
         && before.shape.rank() == after.shape.rank()
-        && before.shape.iter().zip(after.shape.iter()).all(dim);
+        && before.shape.iter().zip(inside.shape.iter()).zip(after.shape.iter()).all(dim);
     match same {
         true => Ok(()),
         false => Err(carried_changes(name, before, after)),
     }
+}
+
+/// Whether each turn of a loop may decide a size anew: `inside` is what the body has for it, `before` what goes in.
+pub(crate) fn opens(inside: Dim, before: Dim) -> bool {
+    inside != before && inside.is_open()
 }
 
 /// Whether two dimensions may be one size in a graph: two numbers must be equal, and two named sizes must be the same.

@@ -94,6 +94,7 @@ pub(crate) fn attach(
 /// # Panics
 ///
 /// If a tangent is not like its primal, or as `f` does; the twin is [`try_jvp`].
+#[doc(alias = "ForwardAccumulator")]
 #[track_caller]
 pub fn jvp(
     f: impl FnOnce(&[Tensor]) -> Tensor,

@@ -235,8 +235,17 @@ pub(super) fn push_sub(name: &str, arguments: &[(String, Meta)]) -> Result<Vec<T
         state.subs += 1;
         Ok(state.subs)
     })?;
-    let (state, symbols) = begin(crate::door::here().0, name, device, arguments);
-    let state = State { sub: true, prefix: format!("s{number}_"), scope, ..state };
+    let prefix = format!("s{number}_");
+    let mut arguments = arguments.to_vec();
+    for (k, (_, meta)) in arguments.iter_mut().enumerate() {
+        for (d, dim) in meta.shape.dims_mut().iter_mut().enumerate() {
+            if dim.name() == Some(ops::OPEN_DIM) {
+                *dim = Dim::symbol(&format!("{}{prefix}{k}.{d}", ops::OPEN_DIM));
+            }
+        }
+    }
+    let (state, symbols) = begin(crate::door::here().0, name, device, &arguments);
+    let state = State { sub: true, prefix, scope, ..state };
     STACK.with_borrow_mut(|s| s.push(Frame::Trace(state)));
     refresh();
     Ok(symbols)
@@ -339,6 +348,20 @@ fn leaked() -> Error {
     .with_hint(
         "return it from the function instead of storing it; its value exists only while the graph runs",
     )
+}
+
+/// The line that made a tensor of a graph that is not finished; `None` for what comes from outside.
+pub(super) fn made_at(x: &Tensor) -> Option<Place> {
+    let symbol = x.symbol()?;
+    STACK.with_borrow(|s| {
+        s.iter().find_map(|frame| match frame {
+            Frame::Trace(state) if state.id == symbol.trace => {
+                let node = state.graph.node(symbol.value.node);
+                (!node.is(&ops::INPUT)).then_some(node.at)
+            }
+            _ => None,
+        })
+    })
 }
 
 /// The value of this graph that stands for `x`: its own, or a capture of a tensor from outside, first used at `at`.

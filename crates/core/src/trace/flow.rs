@@ -228,6 +228,17 @@ fn unify(subs: [(&'static str, Sub); 2], arguments: usize) -> Unified {
     (graphs, captures, customs)
 }
 
+/// What a loop's graph has for carried value `k` where `now` goes in: sizes are open where they are for `before`, which went in
+/// when the graph was made.
+pub(super) fn inside(graph: &Graph, k: usize, before: &Meta, now: &Meta) -> Meta {
+    let own = graph.meta(graph.inputs[k]).shape.iter();
+    let dim = |((own, before), now): ((&Dim, &Dim), &Dim)| match ops::opens(*own, *before) {
+        true => Dim::symbol(ops::OPEN_DIM),
+        false => *now,
+    };
+    Meta::new(now.dtype, own.zip(before.shape.iter()).zip(now.shape.iter()).map(dim).collect::<Shape>())
+}
+
 /// What one row of a stack is.
 pub(super) fn row_meta(stack: &Tensor) -> Meta {
     Meta::new(stack.dtype(), stack.shape().iter().skip(1).copied().collect::<Shape>())

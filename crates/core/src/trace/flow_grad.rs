@@ -159,7 +159,15 @@ fn kept_graph(
 ) -> Result<(Sub, usize, usize)> {
     let graph = draft.attrs.graph(name);
     let rows = if name == "body" { draft.attrs.int("rows") as usize } else { 0 };
-    let arguments = named_metas(graph, operands, rows);
+    let carried = if *draft.op == ops::WHILE { draft.attrs.int("carried") as usize } else { 0 };
+    let outside = metas_of(operands, rows);
+    let arguments = named(
+        graph,
+        outside.iter().enumerate().map(|(k, meta)| match k < carried {
+            true => flow::inside(graph, k, meta, meta),
+            false => meta.clone(),
+        }),
+    );
     let customs = customs_of(draft, name);
     let orders = tape::depth();
     tape::isolated(|| {
@@ -193,10 +201,9 @@ fn kept_graph(
         }
         if name == "body" {
             // Rows of different sizes are stacked with what they need beside: how long they are.
-            let inside: Vec<&Meta> = open.arguments.iter().map(Tensor::meta).collect();
             let uneven: Vec<(Tensor, usize)> = results[own..]
                 .iter()
-                .flat_map(|x| uneven(x.meta(), &inside).into_iter().map(|axis| (x.clone(), axis)))
+                .flat_map(|x| uneven(x.meta(), &outside).into_iter().map(|axis| (x.clone(), axis)))
                 .collect();
             for (x, axis) in uneven {
                 results.push(length(&x, axis)?);
@@ -208,8 +215,8 @@ fn kept_graph(
 }
 
 /// The axes whose sizes a turn of a loop decides: they may differ from turn to turn.
-fn uneven(meta: &Meta, inputs: &[&Meta]) -> Vec<usize> {
-    let given = |d: &Dim| inputs.iter().any(|m| m.shape.iter().any(|o| o == d));
+fn uneven(meta: &Meta, outside: &[Meta]) -> Vec<usize> {
+    let given = |d: &Dim| outside.iter().any(|m| m.shape.iter().any(|o| o == d));
     let axes = meta.shape.iter().enumerate().filter(|(_, d)| d.is_run_time() && !given(d));
     axes.map(|(axis, _)| axis).collect()
 }
@@ -229,14 +236,16 @@ fn length(x: &Tensor, axis: usize) -> Result<Tensor> {
 /// Rows of stacks as long as they were before they were stacked, by the lengths that were kept with them.
 struct Evened<'a> {
     graph: &'a Graph,
+    /// What is known before the loop.
+    outside: Vec<Meta>,
     /// For each size that may differ from turn to turn, where the elements are.
     places: FxHashMap<Dim, Tensor>,
 }
 
 impl<'a> Evened<'a> {
     /// `rows` stand for the results of the graph from there on; the last of them are the lengths.
-    fn of(graph: &'a Graph, from: usize, rows: &mut [Tensor]) -> Result<Evened<'a>> {
-        let mut made = Evened { graph, places: FxHashMap::default() };
+    fn of(graph: &'a Graph, outside: Vec<Meta>, from: usize, rows: &mut [Tensor]) -> Result<Evened<'a>> {
+        let mut made = Evened { graph, outside, places: FxHashMap::default() };
         let uneven: Vec<(usize, usize, Dim)> = (from..graph.outputs.len())
             .flat_map(|k| made.axes(k).map(move |(axis, d)| (k, axis, d)))
             .collect();
@@ -252,9 +261,12 @@ impl<'a> Evened<'a> {
         Ok(made)
     }
     fn axes(&self, result: usize) -> impl Iterator<Item = (usize, Dim)> + use<> {
-        let inputs: Vec<&Meta> = self.graph.inputs.iter().map(|v| self.graph.meta(*v)).collect();
         let meta = self.graph.meta(self.graph.outputs[result]);
-        uneven(meta, &inputs).into_iter().map(|axis| (axis, meta.shape[axis])).collect::<Vec<_>>().into_iter()
+        uneven(meta, &self.outside)
+            .into_iter()
+            .map(|axis| (axis, meta.shape[axis]))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
     /// A row of the cotangent of a stack, as long as the row of the stack.
     fn cotangent(&self, result: usize, mut dy: Tensor) -> Result<Tensor> {
@@ -267,10 +279,15 @@ impl<'a> Evened<'a> {
     }
 }
 
-fn named_metas(graph: &Graph, operands: &[Tensor], rows: usize) -> Vec<(String, Meta)> {
+/// What operands are inside; the last `rows` are taken by rows.
+fn metas_of(operands: &[Tensor], rows: usize) -> Vec<Meta> {
     let whole = operands.len() - rows;
     let meta = |(k, x): (usize, &Tensor)| if k < whole { x.meta().clone() } else { flow::row_meta(x) };
-    graph.input_names.iter().cloned().zip(operands.iter().enumerate().map(meta)).collect()
+    operands.iter().enumerate().map(meta).collect()
+}
+
+fn named(graph: &Graph, metas: impl IntoIterator<Item = Meta>) -> Vec<(String, Meta)> {
+    graph.input_names.iter().cloned().zip(metas).collect()
 }
 
 /// A tensor full of one number at the end of a graph. A size that is not known among the operands is 0: it belongs to
@@ -303,6 +320,14 @@ fn scalar(meta: &Meta, number: f64) -> Tensor {
 /// What adding to changes no bit: the gradient of what the run turns out not to use.
 fn nothing(meta: &Meta) -> Result<Tensor> {
     scalar(meta, -0.0).try_broadcast_to(&meta.shape)
+}
+
+/// A gradient in the shape of what it is of: a loop that may change a size does not know the first one.
+fn like(grad: Tensor, meta: &Meta) -> Result<Tensor> {
+    match grad.shape() == &meta.shape || !meta.shape.is_known() {
+        true => Ok(grad),
+        false => grad.try_reshape(&meta.shape),
+    }
 }
 
 /// A node as it was made.
@@ -383,7 +408,8 @@ impl Made {
         let side = |name: &'static str| {
             let graph = self.draft.attrs.graph(name);
             tape::isolated(|| {
-                let open = OpenSub::begin(&format!("{name} gradient"), &named_metas(graph, operands, 0))?;
+                let arguments = named(graph, metas_of(operands, 0));
+                let open = OpenSub::begin(&format!("{name} gradient"), &arguments)?;
                 let all: Vec<Tensor> = open.arguments.iter().chain(&self.handles).cloned().collect();
                 let wanted = &self.wanted[1..];
                 let sources: Vec<Tensor> =
@@ -447,7 +473,7 @@ impl Made {
         for k in (0..carried).filter(|k| found.carried[*k]) {
             initial.push(match &dys[k] {
                 Some(dy) => dy.clone(),
-                None => nothing(operand(k).meta())?,
+                None => nothing(self.outputs[k].meta())?,
             });
         }
         for (k, has) in places.iter().zip(&found.stays).filter(|p| *p.1) {
@@ -480,7 +506,7 @@ impl Made {
         let mut results = make(flow::draft_while(&made, condition, body), at)?.into_iter();
         let mut next = || results.next().ok_or_else(|| Error::internal("while", "a gradient is missing"));
         for k in (0..carried).filter(|k| found.carried[*k]) {
-            let grad = next()?;
+            let grad = like(next()?, operand(k).meta())?;
             grads[k] = self.wanted[k].then_some(match &so_far[k] {
                 Some(so_far) => so_far.try_add(&grad)?,
                 None => grad,
@@ -519,8 +545,10 @@ impl Made {
         let followed: Vec<&Tensor> = stays.iter().chain(&self.handles).collect();
         let name = |k: usize| attrs.graph("body").input_names[k].clone();
         let mut arguments: Vec<(String, Meta)> = vec![];
+        let body = attrs.graph("body");
         for k in (0..carried).filter(|k| found.carried[*k]) {
-            arguments.push((format!("d_{}", name(k)), operands[k].meta().clone()));
+            let meta = operands[k].meta();
+            arguments.push((format!("d_{}", name(k)), flow::inside(body, k, meta, meta)));
         }
         for (k, x) in followed.iter().enumerate().filter(|(k, _)| found.stays[*k]) {
             arguments.push((format!("sum_{k}"), x.meta().clone()));
@@ -535,9 +563,9 @@ impl Made {
             let d_carried = take(found.carried.iter().filter(|f| **f).count());
             let sums = take(found.stays.iter().filter(|f| **f).count());
             let stay = take(stays.len());
-            let body = attrs.graph("body");
             let mut kept_rows = take(kept);
-            let evened = Evened::of(body, body.outputs.len() - kept, &mut kept_rows)?;
+            let outside = metas_of(operands, rows);
+            let evened = Evened::of(body, outside, body.outputs.len() - kept, &mut kept_rows)?;
             let taken = take(rows);
             let d_extras = take(dys[carried..].iter().flatten().count());
             let begins = &kept_rows[..carried];
@@ -583,7 +611,7 @@ impl Made {
             for k in (0..carried).filter(|k| next.carried[*k]) {
                 results.push(match &d_begins[k] {
                     Some(dy) => dy.clone(),
-                    None => nothing(operands[k].meta())?,
+                    None => nothing(begins[k].meta())?,
                 });
             }
             results.extend(d_stays.into_iter().flatten());

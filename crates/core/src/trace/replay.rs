@@ -188,8 +188,15 @@ impl Replay<'_> {
             let (stays, mut places) = distinct(stays);
             places.iter_mut().for_each(|p| *p += carried);
             places.splice(0..0, 0..carried);
-            let mut metas: Vec<Meta> = initial.iter().chain(&stays).map(|x| x.meta().clone()).collect();
-            let condition = self.traced(i, "condition", &metas, &places)?;
+            let begins = |name| {
+                let inside = |(k, x): (usize, &Tensor)| {
+                    flow::inside(node.attrs.graph(name), k, self.graph.meta(node.inputs[k]), x.meta())
+                };
+                let stays = stays.iter().map(|x| x.meta().clone());
+                initial.iter().enumerate().map(inside).chain(stays).collect::<Vec<Meta>>()
+            };
+            let condition = self.traced(i, "condition", &begins("condition"), &places)?;
+            let mut metas = begins("body");
             places.extend(metas.len()..metas.len() + rows);
             metas.extend(stacks.iter().map(flow::row_meta));
             let body = self.traced(i, "body", &metas, &places)?;

@@ -9,6 +9,17 @@ use syn::{
     Pat, RangeLimits, Type, parse_quote,
 };
 
+/// The variables at one place of a loop that begins at `span`: the call has the loop's line.
+fn at(state: &Ident, span: Span) -> TokenStream {
+    quote_spanned!(span=> #state.at())
+}
+
+/// A call of a hidden function with the line of the construct that begins at `span`.
+fn call(p: &TokenStream, name: &str, span: Span, arguments: TokenStream) -> TokenStream {
+    let (p, name) = (respanned(p, span), Ident::new(name, span));
+    quote_spanned!(span=> #p::#name(#arguments))
+}
+
 /// A variable that a construct may change.
 pub struct Carried {
     pub place: Place,
@@ -16,13 +27,23 @@ pub struct Carried {
     pub check: bool,
     /// It can be assigned.
     pub set: bool,
+    /// The shape that is declared for it; `None` in it is a size that turns change.
+    pub sizes: Option<Vec<Option<Expr>>>,
 }
 
 fn with(p: &TokenStream, carried: &[Carried]) -> TokenStream {
     let each = carried.iter().filter(|c| c.set).map(|c| {
         let (expr, name) = (&c.place.expr, &c.place.name);
+        let sized = c.sizes.as_ref().map(|sizes| {
+            let size = |size: &Option<Expr>| match size {
+                Some(size) => quote!(::core::option::Option::Some(#size)),
+                None => quote!(::core::option::Option::None),
+            };
+            let sizes = sizes.iter().map(size);
+            quote!(.sized(&[#(#sizes),*]))
+        });
         // The hidden traits choose by what is known of the type.
-        quote_spanned!(c.place.root.span().resolved_at(Span::mixed_site())=> .with(#name, #p::Wrap(&mut #expr).place()))
+        quote_spanned!(c.place.root.span().resolved_at(Span::mixed_site())=> .with(#name, #p::Wrap(&mut #expr).place()) #sized)
     });
     quote!(#(#each)*)
 }
@@ -60,20 +81,20 @@ pub struct Around<'a> {
     /// Where the hidden functions are.
     pub p: &'a TokenStream,
     /// The name of what keeps track.
-    pub turn: &'a Ident,
+    pub turn: Ident,
     /// The name of the construct's value, if it is used, and its type, if it is written.
-    pub value: Option<(&'a Ident, Option<&'a Type>)>,
+    pub value: Option<(Ident, Option<Type>)>,
     /// The variables that it may change.
-    pub carried: &'a [Carried],
+    pub carried: Vec<Carried>,
     /// What it does beside.
-    pub effects: &'a Effects,
+    pub effects: Effects,
     /// Its value would be used, and every way leaves.
     pub never: bool,
 }
 
 /// `if` and `else`.
 pub fn if_else(source: &ExprIf, around: &Around<'_>) -> Expr {
-    let (p, turn) = (around.p, around.turn);
+    let (p, turn) = (around.p, &around.turn);
     let (cond, then) = (&source.cond, &source.then_branch);
     let other = source.else_branch.as_ref().map(|(token, e)| {
         let e = match &**e {
@@ -83,17 +104,23 @@ pub fn if_else(source: &ExprIf, around: &Around<'_>) -> Expr {
         quote!(#token #e)
     });
     around.put(
-        quote_spanned!(turn.span()=> let #turn = #p::condition(#cond);),
+        {
+            let call = call(p, "condition", source.if_token.span, quote!(#cond));
+            quote_spanned!(turn.span()=> let #turn = #call;)
+        },
         quote_spanned!(turn.span()=> if #turn.take() #then #other),
     )
 }
 
 /// `match` over integers.
 pub fn match_integers(source: &ExprMatch, literals: &[i64], around: &Around<'_>) -> Expr {
-    let (p, turn) = (around.p, around.turn);
+    let (p, turn) = (around.p, &around.turn);
     let (scrutinee, arms) = (&source.expr, &source.arms);
     around.put(
-        quote_spanned!(turn.span()=> let #turn = #p::matched(#scrutinee, &[#(#literals),*]);),
+        {
+            let call = call(p, "matched", source.match_token.span, quote!(#scrutinee, &[#(#literals),*]));
+            quote_spanned!(turn.span()=> let #turn = #call;)
+        },
         quote_spanned!(turn.span()=> match #turn.pick() { #(#arms)* }),
     )
 }
@@ -102,13 +129,13 @@ impl Around<'_> {
     fn put(&self, begin: TokenStream, branch: TokenStream) -> Expr {
         let Around { p, turn, carried, effects, .. } = self;
         let (checks, with) = (checks(p, turn, carried, effects), with(p, carried));
-        match self.value {
+        match &self.value {
             None => {
                 let never = self.never.then(|| quote!(::core::unreachable!()));
                 parse_quote!({ #begin #branch; #checks #turn.join() #with .end(); #never })
             }
             Some((value, ty)) => {
-                let ty = ty.map(|ty| quote!(: #ty));
+                let ty = ty.as_ref().map(|ty| quote!(: #ty));
                 let check = quote_spanned!(turn.span()=> #turn.check(&#value););
                 parse_quote!({
                     #begin
@@ -165,13 +192,13 @@ pub fn while_loop(
         false => quote!(#cond),
     };
     let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
-    let leaves = leaves(state, body);
+    let (leaves, at) = (leaves(state, body), at(state, source.while_token.span));
     parse_quote!({
         let mut #state = #p::while_loop(|| #probe);
         #leaves
         #checks
-        #label while #state.at() #with .turn() && { let #test = #cond; #state.at() #with .test(#test) } #body
-        #state.at() #with .after();
+        #label while #at #with .turn() && { let #test = #cond; #at #with .test(#test) } #body
+        #at #with .after();
     })
 }
 
@@ -183,11 +210,11 @@ fn leaves(state: &Ident, body: &Block) -> Option<TokenStream> {
 /// `while true`.
 pub fn while_true(p: &TokenStream, source: &ExprWhile, state: &Ident, carried: &[Carried]) -> Expr {
     let (body, label) = (&source.body, &source.label);
-    let with = with(p, carried);
+    let (with, at) = (with(p, carried), at(state, source.while_token.span));
     parse_quote!({
         let mut #state = #p::bare();
-        #label while true { #state.at() #with .turn(); #body }
-        #state.at() #with .after();
+        #label while true { #at #with .turn(); #body }
+        #at #with .after();
     })
 }
 
@@ -202,21 +229,21 @@ pub fn bare_loop(
     breaks: Breaks,
 ) -> Expr {
     let (body, label) = (&source.body, &source.label);
-    let with = with(p, carried);
+    let (with, at) = (with(p, carried), at(state, source.loop_token.span));
     let fresh = fresh.iter().filter(|c| c.set).map(|c| {
         let expr = &c.place.expr;
         quote!(.value(#p::Wrap(&mut #expr).place()))
     });
     let fresh = quote!(#(#fresh)*);
-    let turns = quote!(#label loop { #state.at() #with .turn(); #body });
+    let turns = quote!(#label loop { #at #with .turn(); #body });
     let begin = quote!(let mut #state = #p::bare(););
     match (breaks, value) {
         (Breaks::Never, _) => parse_quote!({ #begin #turns }),
-        (_, None) => parse_quote!({ #begin #turns #state.at() #with #fresh .after(); }),
+        (_, None) => parse_quote!({ #begin #turns #at #with #fresh .after(); }),
         (_, Some(value)) => parse_quote!({
             #begin
             let mut #value = #turns;
-            #state.at() #with #fresh .value(#p::Wrap(&mut #value).place()).after();
+            #at #with #fresh .value(#p::Wrap(&mut #value).place()).after();
             #value
         }),
     }
@@ -232,15 +259,15 @@ pub fn for_loop(
 ) -> Expr {
     let (pat, items, body, label) = (&source.pat, &source.expr, &source.body, &source.label);
     let (checks, with) = (checks(p, state, carried, effects), with(p, carried));
-    let begin = quote_spanned!(state.span()=> #p::for_loop(#items));
-    let leaves = leaves(state, body);
+    let begin = call(p, "for_loop", source.for_token.span, quote!(#items));
+    let (leaves, at) = (leaves(state, body), at(state, source.for_token.span));
     parse_quote!({
         match #begin {
             mut #state => {
                 #leaves
                 #checks
-                #label while let ::core::option::Option::Some(#pat) = #state.at() #with .next() #body
-                #state.at() #with .after();
+                #label while let ::core::option::Option::Some(#pat) = #at #with .next() #body
+                #at #with .after();
             }
         }
     })

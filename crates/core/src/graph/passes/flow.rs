@@ -39,8 +39,11 @@ pub(super) fn choose(graph: &Graph) -> Result<Graph> {
         let carried = node.outputs.len();
         if node.is(&ops::WHILE) && node.attrs.int("carried") as usize == carried && no_turn(node) {
             let operands = rebuild.operands(node);
-            rebuild.replace(operands[..carried].iter().copied());
-            continue;
+            // A size that turns may change stays a size that only the run decides.
+            if (0..carried).all(|k| rebuild.new.meta(operands[k]) == &node.outputs[k]) {
+                rebuild.replace(operands[..carried].iter().copied());
+                continue;
+            }
         }
         rebuild.copy(node);
     }
@@ -143,7 +146,8 @@ fn trim_while(rebuild: &mut Rebuild<'_>, node: &Node, used: &[bool]) {
     let operands = rebuild.operands(node);
     let whole = operands.len() - rows;
     // What is never changed is not carried.
-    let steady: Vec<bool> = (0..carried).map(|k| body.outputs[k] == body.inputs[k]).collect();
+    let same = |k: usize| rebuild.new.meta(operands[k]) == &node.outputs[k];
+    let steady: Vec<bool> = (0..carried).map(|k| body.outputs[k] == body.inputs[k] && same(k)).collect();
     // Carried values that a result, the condition, an effect or a live value needs.
     let trips = node.attrs.shape("trips")[0].size();
     let condition = &if trips.is_some() { never_asked(condition) } else { (**condition).clone() };
@@ -389,7 +393,12 @@ fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
             let ready =
                 |v: &Value| outside[v.node as usize].is_some() || body.node(v.node).is(&ops::CONSTANT);
             let depends = inner.inputs.iter().any(|v| outside[v.node as usize].is_some());
-            (depends && inner.inputs.iter().all(ready)).then(|| {
+            // Sizes that its attributes name must be known there too.
+            let mut sized = true;
+            inner.each_sized_by(&body, &mut |v| {
+                sized &= outside.get(v.node as usize).is_some_and(|o| o.is_some())
+            });
+            (depends && sized && inner.inputs.iter().all(ready)).then(|| {
                 let inputs = inner
                     .inputs
                     .iter()

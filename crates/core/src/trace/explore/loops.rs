@@ -4,7 +4,7 @@ use super::arrive::{arrive, arrive_with, bug};
 use super::faces::{Condition, InGraph, decided};
 use super::list::Pushed;
 use super::nodes;
-use super::outcome::{First, Outcome, Target, Values, zeros};
+use super::outcome::{First, Outcome, Target, Values, Ways, zeros};
 use super::places::{Left, MaybePlace, Places, State};
 use super::ranges::IntoLoop;
 use super::{Event, Open, Turning, Turns, abandon, explorer, exploring, quietly};
@@ -129,6 +129,7 @@ impl Loops {
             e.at
         })?;
         self.begun = Some(begun);
+        places.check_sizes(at)?;
         places.enter();
         match explorer(|e| e.peek().cloned())? {
             Some(_) => self.answer(),
@@ -145,7 +146,8 @@ impl Loops {
                 explorer(|e| {
                     e.note(Event::Turn(symbols.clone()));
                     let symbols = symbols.clone();
-                    e.turning.push(Turning { begun, kind, initial, symbols, exit: None, depth, at });
+                    let exit = None;
+                    e.turning.push(Turning { begun, kind, initial, metas, symbols, exit, depth, at });
                 })?;
                 Ok(Head::Symbols(symbols))
             }
@@ -211,9 +213,7 @@ impl Loops {
 fn carried(values: &Values, counter: bool) -> Vec<(String, Meta)> {
     let turn = counter.then(|| ("turn".to_string(), Meta::new(DType::I32, Shape::scalar())));
     let names = values.places.iter().flat_map(|p| std::iter::repeat_n(p.0, p.1));
-    turn.into_iter()
-        .chain(names.zip(&values.tensors).map(|(n, x)| (n.to_string(), x.meta().clone())))
-        .collect()
+    turn.into_iter().chain(names.enumerate().map(|(i, n)| (n.to_string(), values.declared(i)))).collect()
 }
 
 impl super::Explorer {
@@ -331,7 +331,7 @@ struct Node {
 }
 
 fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
-    let Turning { begun, kind, initial, symbols, at, .. } = turning;
+    let Turning { begun, kind, initial, mut metas, symbols, at, .. } = turning;
     let (next, leave) = (Target::Next(begun), Target::Break(begun));
     let counter = matches!(kind, Turns::For(_)) as usize;
     let n = initial.tensors.len();
@@ -342,7 +342,7 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
     let mut pushes = vec![];
     if let Some(values) = outcome.group(next) {
         (own, pushes) = values.clone().apart(&initial);
-        initial.agree(&own, ["before the loop's body", "after it"], at)?;
+        initial.agree(&own, Ways::Turn, at)?;
     }
     if let Some(x) = pushes.iter().flatten().find(|x| x.shape().iter().any(|d| d.is_run_time())) {
         let text = format!("what is pushed in a turn must have a shape that is known, it is {}", x.meta());
@@ -394,10 +394,7 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
     let own = first.len();
     first.extend(extra.iter().map(|x| x.0.clone()));
     first.extend(payload.iter().map(|x| zeros(x.meta())));
-    let metas: Vec<(String, Meta)> = carried(&initial, counter == 1)
-        .into_iter()
-        .chain(first[own..].iter().enumerate().map(|(i, x)| (format!("way_{i}"), x.meta().clone())))
-        .collect();
+    metas.extend(first[own..].iter().enumerate().map(|(i, x)| (format!("way_{i}"), x.meta().clone())));
     nodes::widen(&mut body, own, &metas[own..]);
 
     let condition = condition(&kind, &metas, own, leaves, at)?;
@@ -418,7 +415,7 @@ fn make(turning: Turning, outcome: &Outcome) -> Result<Node> {
         let tensors = take(values.tensors.len());
         match target == leave {
             true => value = tensors,
-            false => left.push((target, Values { tensors, ..values })),
+            false => left.push((target, Values { tensors, made: vec![], ..values })),
         }
     }
     // Each place in its turn: what it carried, or what was stacked for it.
@@ -495,6 +492,11 @@ impl<'l, 'a, L> At<'l, 'a, L> {
     /// A variable that it may have changed.
     pub fn with(mut self, name: &'static str, place: MaybePlace<'a>) -> Self {
         self.places.with(name, place);
+        self
+    }
+    /// The shape of the variable that was named last, in every turn; `None` is a size that turns may change.
+    pub fn sized(mut self, sizes: &[Option<usize>]) -> Self {
+        self.places.sized(sizes);
         self
     }
     /// What `break` gives.
@@ -603,7 +605,7 @@ impl At<'_, '_, TensorLoop> {
             Some(_) => return Err(explorer(|e| e.differs("the condition of a loop"))?),
             None => {
                 let asked = flow::end_sub(&[condition])?;
-                let metas = explorer(|e| e.turning.last().map(|t| carried(&t.initial, false)))?;
+                let metas = explorer(|e| e.turning.last().map(|t| t.metas.clone()))?;
                 let metas = metas.ok_or_else(|| bug("no loop is being traced"))?;
                 let symbols = flow::begin_sub("body", &metas)?;
                 explorer(|e| {

@@ -112,6 +112,8 @@ struct Turning {
     begun: usize,
     kind: Turns,
     initial: Values,
+    /// The names of what is carried, and what it is in each turn.
+    metas: Vec<(String, Meta)>,
     /// What is carried, as the body's graph names it.
     symbols: Vec<Tensor>,
     /// A way that left it, and its log: a loop without a condition can be left only so.

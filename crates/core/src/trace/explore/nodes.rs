@@ -48,7 +48,18 @@ pub(super) fn widen(sub: &mut Sub, own: usize, more: &[(String, Meta)]) {
 
 /// Puts the nodes of a finished graph into the one that is being made: its results.
 pub(super) fn splice(sub: &Sub, arguments: &[Tensor]) -> Result<Vec<Tensor>> {
-    let graph: &Graph = &sub.graph;
+    let sizes: Vec<(Dim, Dim)> = sub
+        .graph
+        .inputs
+        .iter()
+        .zip(arguments)
+        .flat_map(|(v, x)| {
+            let pairs = sub.graph.meta(*v).shape.iter().copied().zip(x.shape().iter().copied());
+            pairs.filter(|(a, b)| a != b).collect::<Vec<_>>()
+        })
+        .collect();
+    let now = |d: Dim| sizes.iter().find(|s| s.0 == d).map(|s| s.1);
+    let graph: &Graph = &sub.graph.with_sizes(&|d| d.replaced(&now));
     let mut inputs = arguments.iter().chain(&sub.captures);
     let mut values: Vec<Vec<Tensor>> = vec![vec![]; graph.nodes.len()];
     for value in &graph.inputs {

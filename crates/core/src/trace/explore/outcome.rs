@@ -2,6 +2,8 @@
 
 use super::Open;
 use super::list::Pushed;
+use super::places::Sizes;
+use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{Error, Place as Line, Result};
 use crate::graph::{Graph, Node, Value};
@@ -10,6 +12,7 @@ use crate::ops;
 use crate::shape::Meta;
 use crate::tape::Told;
 use crate::tensor::{Scalar, Tensor};
+use crate::trace::context;
 use crate::trace::flow::{self, Sub};
 use smallvec::SmallVec;
 
@@ -62,12 +65,16 @@ pub(super) struct Values {
     pub(super) places: Vec<(&'static str, usize, Vec<u64>)>,
     /// Which places are lists, and what they hold.
     pub(super) lists: Vec<(usize, Pushed)>,
+    /// Which places have a shape that is declared.
+    pub(super) sizes: Vec<(usize, Sizes)>,
+    /// The lines that made the tensors, where the graph that they are of has ended.
+    pub(super) made: Vec<Option<Line>>,
 }
 
 impl Values {
     pub(super) fn one(name: &'static str, tensors: Vec<Tensor>, words: Vec<u64>) -> Values {
         let n = tensors.len();
-        Values { tensors, places: vec![(name, n, words)], lists: vec![] }
+        Values { tensors, places: vec![(name, n, words)], ..Values::default() }
     }
     /// The values without what lists hold, and that for each of them.
     pub(super) fn apart(mut self, empty: &Values) -> (Values, Vec<Vec<Tensor>>) {
@@ -86,33 +93,49 @@ impl Values {
         }
         (Values { tensors: kept, ..self }, lists)
     }
-    /// The variable that tensor `i` is in.
-    fn name(&self, i: usize) -> &'static str {
+    /// The place that tensor `i` is in.
+    fn place(&self, i: usize) -> usize {
         let mut end = 0;
-        let found = self.places.iter().find(|p| {
+        let found = self.places.iter().position(|p| {
             end += p.1;
             i < end
         });
-        found.map_or("a value", |p| p.0)
+        found.unwrap_or_default()
     }
-    /// That two ways bring the same kinds of things; `one` and `other` say which ways.
-    pub(super) fn agree(&self, other: &Values, ways: [&str; 2], at: Line) -> Result<()> {
+    /// Keeps the lines that made the tensors: their graph is about to end.
+    fn located(&mut self) {
+        self.made = self.tensors.iter().map(context::made_at).collect();
+    }
+    /// The meta of tensor `i`, and where it comes from.
+    fn shown(&self, i: usize, way: &str) -> String {
+        let made = self.made.get(i).copied().flatten().or_else(|| context::made_at(&self.tensors[i]));
+        let line = made.map_or(String::new(), |at| format!(" (made at {}:{})", at.file, at.line));
+        format!("{} {way}{line}", self.tensors[i].meta())
+    }
+    /// What tensor `i` is in a turn: the sizes are open that a declared shape leaves open.
+    pub(super) fn declared(&self, i: usize) -> Meta {
+        let mut meta = self.tensors[i].meta().clone();
+        if let Some((_, sizes)) = self.sizes.iter().find(|s| s.0 == self.place(i)) {
+            let open = meta.shape.dims_mut().iter_mut().zip(sizes).filter(|d| d.1.is_none());
+            open.for_each(|(dim, _)| *dim = Dim::symbol(ops::OPEN_DIM));
+        }
+        meta
+    }
+    /// That two ways bring the same kinds of things.
+    pub(super) fn agree(&self, other: &Values, ways: Ways, at: Line) -> Result<()> {
+        let [one, two] = ways.words();
         let fail = |text: String, hint: String| Err(Error::invalid("function", text).with_hint(hint).at(at));
         for (i, (x, y)) in self.tensors.iter().zip(&other.tensors).enumerate() {
-            if x.meta() != y.meta() {
-                let name = self.name(i);
-                let [one, two] = ways;
-                return fail(
-                    format!("`{name}` is {} {one} and {} {two}", x.meta(), y.meta()),
-                    format!(
-                        "a graph has one dtype and shape for it: make both the same, `{name}.cast(..)` or `.broadcast_to(..)`"
-                    ),
-                );
+            if !ways.may_be_one(&self.declared(i), x.meta(), y.meta()) {
+                let name = self.places.get(self.place(i)).map_or("a value", |p| p.0);
+                // A value that the user gave no name has one with words in it.
+                let label = if name.contains(' ') { name.to_string() } else { format!("`{name}`") };
+                let text = format!("{label} is {} and {}", self.shown(i, one), other.shown(i, two));
+                return fail(text, ways.remedy(name, x.meta(), y.meta()));
             }
         }
         let differing = self.places.iter().zip(&other.places).find(|(x, y)| x.1 != y.1 || x.2 != y.2);
         if let Some(((name, ..), _)) = differing {
-            let [one, two] = ways;
             return fail(
                 format!(
                     "`{name}` is built otherwise {one} than {two}: it differs in a host value, a length or a variant"
@@ -123,6 +146,60 @@ impl Values {
             );
         }
         Ok(())
+    }
+}
+
+/// Two ways that must bring the same.
+#[derive(Clone, Copy)]
+pub(super) enum Ways {
+    /// Both sides of an `if`; whether the one with the condition comes first.
+    Sides(bool),
+    /// Into a turn of a loop, and out of it.
+    Turn,
+}
+
+impl Ways {
+    fn words(self) -> [&'static str; 2] {
+        match self {
+            Ways::Sides(true) => ["where the condition holds", "where it does not"],
+            Ways::Sides(false) => ["where the condition does not hold", "where it does"],
+            Ways::Turn => ["before the loop's body", "after it"],
+        }
+    }
+    /// Whether one meta can stand for both. `declared` is what the first may be.
+    fn may_be_one(self, declared: &Meta, x: &Meta, y: &Meta) -> bool {
+        let dim = |(open, (x, y)): (&Dim, (&Dim, &Dim))| match self {
+            // What only the run decides is decided by the side that is taken.
+            Ways::Sides(_) => x == y || x.is_run_time() || y.is_run_time(),
+            Ways::Turn => x == y || open != x,
+        };
+        let mut dims = declared.shape.iter().zip(x.shape.iter().zip(y.shape.iter()));
+        x.dtype == y.dtype && x.shape.rank() == y.shape.rank() && dims.all(dim)
+    }
+    fn remedy(self, name: &str, x: &Meta, y: &Meta) -> String {
+        let variable = if name.contains(' ') { "x" } else { name };
+        if x.dtype != y.dtype {
+            return format!("a graph has one dtype for it: `{variable}.cast(tf::{})`", x.dtype);
+        }
+        match self {
+            Ways::Sides(_) => {
+                "a graph has one shape for it: make both the same, by `.broadcast_to(..)`, `.reshape(..)` or `tf::pad`"
+                    .into()
+            }
+            Ways::Turn if x.shape.rank() != y.shape.rank() => {
+                format!("what a loop carries keeps its number of axes: begin with the final one, `{variable}.reshape(..)`")
+            }
+            Ways::Turn => {
+                let size = |(a, b): (&Dim, &Dim)| if a == b { a.to_string() } else { "_".into() };
+                let sizes: Vec<String> = x.shape.iter().zip(y.shape.iter()).map(size).collect();
+                format!(
+                    "push what a turn makes to a list and `tf::stack` it behind the loop, write it to a `tf::TensorArray`, or begin \
+                     with the final shape; a size that must change is declared before the loop, `#[tf::shape({variable}: [{}])]`, \
+                     and makes it slower",
+                    sizes.join(", ")
+                )
+            }
+        }
     }
 }
 
@@ -161,7 +238,8 @@ pub(super) struct First {
 
 impl First {
     /// Ends the graph of the present side.
-    pub(super) fn close(outcome: Outcome, side: bool) -> Result<First> {
+    pub(super) fn close(mut outcome: Outcome, side: bool) -> Result<First> {
+        outcome.groups.iter_mut().for_each(|g| g.1.located());
         let sub = flow::end_sub(&outcome.flat())?;
         let coded = outcome.code.is_some();
         Ok(First { targets: outcome.targets, coded, groups: outcome.groups, sub, side })
@@ -212,10 +290,7 @@ pub(super) fn merge(
     mut outcome: Outcome,
     code: impl Fn(Target) -> i32,
 ) -> Result<(Outcome, Option<Told>)> {
-    let ways = match first.side {
-        true => ["where the condition holds", "where it does not"],
-        false => ["where the condition does not hold", "where it does"],
-    };
+    let ways = Ways::Sides(first.side);
     for (target, values) in &first.groups {
         if let Some(other) = outcome.group(*target) {
             values.agree(other, ways, open.at)?;
@@ -289,6 +364,7 @@ pub(super) fn merge(
     });
     let code = if coded { all.next() } else { None };
     for (_, values) in &mut groups {
+        values.made.clear();
         for x in &mut values.tensors {
             *x = all.next().unwrap_or_else(|| x.clone());
         }

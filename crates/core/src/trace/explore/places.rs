@@ -2,12 +2,14 @@
 
 use super::list::{List, Pushed};
 use super::outcome::Values;
+use crate::dim::Dim;
 use crate::door;
-use crate::error::{Place as Line, Result};
+use crate::error::{Error, Place as Line, Result};
 use crate::tape;
 use crate::tensor::Tensor;
 use crate::trace::structure::Structure;
 use crate::trace::visitor::{Rebuild, Visitor};
+use smallvec::SmallVec;
 
 /// A value that may differ between the sides of an `if` over a tensor, or from turn to turn of a loop over tensors: tensors
 /// and structures of them.
@@ -93,21 +95,60 @@ impl<'a, T: ?Sized> ViaAny<'a> for Wrap<'a, T> {
     }
 }
 
+/// A shape that is declared for a variable: `None` is a size that turns may change.
+pub(super) type Sizes = SmallVec<[Option<usize>; 4]>;
+
 /// Variables by name.
 #[derive(Default)]
-pub(super) struct Places<'a>(Vec<(&'static str, MaybePlace<'a>)>);
+pub(super) struct Places<'a> {
+    all: Vec<(&'static str, MaybePlace<'a>)>,
+    /// What shape is declared for some of them.
+    sizes: Vec<(usize, Sizes)>,
+}
 
 impl<'a> Places<'a> {
     pub(super) fn with(&mut self, name: &'static str, place: MaybePlace<'a>) {
-        self.0.push((name, place));
+        self.all.push((name, place));
+    }
+    /// The variable that was named last has this shape in every turn.
+    pub(super) fn sized(&mut self, sizes: &[Option<usize>]) {
+        self.sizes.push((self.all.len() - 1, sizes.into()));
+    }
+    /// That the variables have the shapes that are declared for them.
+    pub(super) fn check_sizes(&self, at: Line) -> Result<()> {
+        for (k, sizes) in &self.sizes {
+            let (name, MaybePlace::State(place)) = &self.all[*k] else { continue };
+            let mut v = Visitor::default();
+            place.visit_place(&mut v);
+            let [x] = v.tensors.as_slice() else {
+                let text =
+                    format!("`{name}` is given a shape for a loop, and is {} tensors", v.tensors.len());
+                return Err(Error::invalid("function", text).with_hint("name the tensor in it").at(at));
+            };
+            let fits =
+                |(d, size): (&Dim, &Option<usize>)| size.is_none_or(|n| d.size().is_none_or(|d| d == n));
+            if x.rank() != sizes.len() || !x.shape().iter().zip(sizes).all(fits) {
+                let size = |size: &Option<usize>| size.map_or("_".into(), |n| n.to_string());
+                let sizes: Vec<String> = sizes.iter().map(size).collect();
+                let text = format!(
+                    "`{name}` is {} where the shape that its loop declares for it is [{}]",
+                    x.meta(),
+                    sizes.join(", ")
+                );
+                return Err(Error::invalid("function", text)
+                    .with_hint("`_` stands for each size that turns change; the number of axes stays")
+                    .at(at));
+            }
+        }
+        Ok(())
     }
     /// The first that is not [`State`].
     pub(super) fn other(&self) -> Option<&'static str> {
-        self.0.iter().find(|p| matches!(p.1, MaybePlace::Other)).map(|p| p.0)
+        self.all.iter().find(|p| matches!(p.1, MaybePlace::Other)).map(|p| p.0)
     }
     pub(super) fn values(&self) -> Values {
         let mut values = Values::default();
-        for (name, place) in &self.0 {
+        for (k, (name, place)) in self.all.iter().enumerate() {
             let mut v = Visitor::default();
             match place {
                 MaybePlace::State(place) => place.visit_place(&mut v),
@@ -117,6 +158,13 @@ impl<'a> Places<'a> {
                 }
                 MaybePlace::Other => continue,
             }
+            if let Some((_, sizes)) = self.sizes.iter().find(|s| s.0 == k) {
+                values.sizes.push((values.places.len(), sizes.clone()));
+            }
+            // Shapes are compared tensor by tensor.
+            for (from, rank) in &v.dims {
+                v.words[*from..from + rank].fill(0);
+            }
             values.places.push((name, v.tensors.len(), v.words));
             values.tensors.extend(v.tensors);
         }
@@ -124,7 +172,7 @@ impl<'a> Places<'a> {
     }
     /// The body of a loop over tensors begins.
     pub(super) fn enter(&mut self) {
-        for (_, place) in &mut self.0 {
+        for (_, place) in &mut self.all {
             if let MaybePlace::List(list) = place {
                 list.enter();
             }
@@ -133,7 +181,7 @@ impl<'a> Places<'a> {
     /// A loop over tensors is a node now: what its variables are behind it.
     pub(super) fn leave(&mut self, left: &Left) -> Result<()> {
         let (mut r, mut pushed) = (Rebuild::new(&left.tensors, &[]), left.pushed.iter());
-        for (_, place) in &mut self.0 {
+        for (_, place) in &mut self.all {
             match place {
                 MaybePlace::State(place) => place.set_place(&mut r),
                 MaybePlace::List(list) => {
@@ -149,6 +197,7 @@ impl<'a> Places<'a> {
     }
     /// What a construct gives is new to the tapes: see [`renewed`].
     pub(super) fn renew(&mut self, at: Line) -> Result<()> {
+        self.check_sizes(at)?;
         if !listened() {
             return Ok(());
         }
@@ -161,14 +210,14 @@ impl<'a> Places<'a> {
         Ok(())
     }
     fn states(&mut self) -> impl Iterator<Item = &mut dyn Place> {
-        self.0.iter_mut().filter_map(|(_, place)| match place {
+        self.all.iter_mut().filter_map(|(_, place)| match place {
             MaybePlace::State(place) => Some(&mut **place as &mut dyn Place),
             _ => None,
         })
     }
     pub(super) fn set(&mut self, tensors: &[Tensor]) {
         let mut r = Rebuild::new(tensors, &[]);
-        for (_, place) in &mut self.0 {
+        for (_, place) in &mut self.all {
             match place {
                 MaybePlace::State(place) => place.set_place(&mut r),
                 MaybePlace::List(list) => **list = list.rebuild(&mut r),
