@@ -12,7 +12,7 @@ use crate::scratch::Scratch;
 use std::ops::Range;
 
 /// Most rows of the broadcast side in use at a time: with `K_BLOCK`, a quarter of a 1 MiB L2 for `f32`.
-const P_BLOCK: usize = 120;
+pub(super) const P_BLOCK: usize = 120;
 /// Packed rows lie a cache line further apart than a power of two, or they would compete for the same sets of L1.
 const ROW_PAD: usize = 16;
 /// The distance in bytes at which addresses compete for the same set of L1.
@@ -70,7 +70,8 @@ fn in_place<S: Element, O: Operand<S>>(
 }
 
 /// Writes the sums over `k` of the items of P times the items of Q, and calls `done` with items of P, counted from the first of
-/// `p.1`, when their sums are complete.
+/// `p.1`, when their sums are complete. `ready` is what [`whole_vectors`] made of Q, if it did, whose items and k are then the
+/// first ones.
 ///
 /// # Safety
 /// `to.c` with the strides `c` starts a result of `p.1.len()` by `q.1.len()` elements that only this call uses.
@@ -83,6 +84,7 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
     k: Range<usize>,
     c: Strided,
     to: Target<S::Acc>,
+    ready: Option<Readable<S::Acc>>,
     done: &dyn Fn(Range<usize>),
 ) {
     let size = size_of::<S::Acc>();
@@ -94,9 +96,12 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
         let k_now = k0..k.end.min(k0 + K_BLOCK);
         let kc = k_now.len();
         let add = to.add || k0 > k.start;
-        let q_place = in_place(q, batch, &q_items, &k_now, kernel.nr, |outer, k| {
-            outer == 1 && (p_tiles <= FEW_TILES || k * size <= NEAR || kc <= SHORT)
-        });
+        let q_place = match ready {
+            Some(all) => Some(Readable { start: all.start.wrapping_add(k0 * all.k), ..all }),
+            None => in_place(q, batch, &q_items, &k_now, kernel.nr, |outer, k| {
+                outer == 1 && (p_tiles <= FEW_TILES || k * size <= NEAR || kc <= SHORT)
+            }),
+        };
         let q_read = q_place.unwrap_or_else(|| {
             pack_vectors(q, batch, &q_items, &k_now, kernel.nr, q_scratch.get_or_insert_with(Scratch::take))
         });
@@ -213,7 +218,7 @@ pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
     nr: usize,
     scratch: &mut Scratch,
 ) -> Readable<S::Acc> {
-    let near = |outer, k| outer == 1 && k * size_of::<S::Acc>() <= NEAR;
+    let near = |outer, step| outer == 1 && (step * size_of::<S::Acc>() <= NEAR || k <= SHORT);
     if let Some(place) = in_place(q, 0, &(0..items), &(0..k), nr, near) {
         return place;
     }

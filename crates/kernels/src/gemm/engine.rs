@@ -4,7 +4,7 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
-use super::block::{Strided, Target, sums};
+use super::block::{P_BLOCK, Strided, Target, sums, whole_vectors};
 use super::dot::dot;
 use super::element::{Element, Real};
 use super::kernel::Kernel;
@@ -22,6 +22,9 @@ const Q_BLOCK_BYTES: usize = 4096;
 const P_SPAN: usize = 960;
 /// With so few rows a transposed B is read in place and A transposed.
 const FEW: usize = 48;
+/// From so many rows on B is packed once for all threads, if that takes no more than so many bytes.
+const MANY: usize = 240;
+const SHARED: usize = 32 << 20;
 /// Most elements of partial sums kept when k is shared out among threads.
 const SPLIT_ELEMENTS: usize = 4 << 20;
 
@@ -68,7 +71,7 @@ pub(super) fn small<S: Element>(
     let kernel = S::Acc::kernel(m, n, true);
     let to = Target { c: c.as_mut_ptr().cast(), add: shape.accumulate };
     // SAFETY: `c` holds `m` rows of `n` elements, `c_row` apart, and is borrowed; its elements are of the computing type.
-    unsafe { sums(kernel, 0, (&a, 0..m), (&b, 0..n), 0..k, Strided { p: c_row, q: 1 }, to, &|_| ()) };
+    unsafe { sums(kernel, 0, (&a, 0..m), (&b, 0..n), 0..k, Strided { p: c_row, q: 1 }, to, None, &|_| ()) };
     if epilogue.bias.is_some() || epilogue.finish.is_some() {
         let output = Output::new(c, 1, Rows::strided(m, c_row, 0), n, false, epilogue);
         // SAFETY: the whole result, and `c` is borrowed.
@@ -136,6 +139,9 @@ impl<A, B> Product<'_, A, B> {
             return;
         }
         if self.along_k(m, work, &output) {
+            return;
+        }
+        if !swap && self.shared(m, tasks, kernel, work, &output) {
             return;
         }
         let grid = self.grid(m, tasks, swap, kernel);
@@ -251,9 +257,11 @@ impl<A, B> Product<'_, A, B> {
         let sides = |(a, b)| if a_matrix { (a, b) } else { (b, a) };
         let lies = |(matrix, _): &(View<'_, S>, View<'_, S>)| matrix.k == 1 && matrix.outer > 1;
         let Some(first) = views(0).map(sides).filter(lies) else { return false };
-        // Rows or vectors a multiple of a page apart compete for the same few lines of L1; then packing wins for few vectors.
+        // Rows or vectors a multiple of a page apart compete for the same few lines of L1: then rows are copied, some at a
+        // time; for several vectors it is packing that pays.
         let apart = |distance: usize| !(distance * size_of::<S::Acc>()).is_multiple_of(4096);
-        let pays = if vectors <= 2 { apart(first.0.outer) } else { apart(first.1.outer) };
+        let copied = !apart(first.0.outer);
+        let pays = vectors <= 2 || apart(first.1.outer);
         if !pays || output.in_place(0, 0, 0).is_none() {
             return false;
         }
@@ -278,6 +286,10 @@ impl<A, B> Product<'_, A, B> {
             let mut sums = [S::Acc::ZERO; SUMS];
             let mut totals = [S::Acc::ZERO; SUMS];
             let mut begun = output.accumulate;
+            let mut scratch = Scratch::take();
+            // What is copied of rows: a line of the cache more than a piece, or they would be a page apart again.
+            const ROOM: usize = K_BLOCK + 16;
+            let (low, high) = (starts[0], starts[3] + lines.side);
             // SAFETY: the assertions above; the elements of the result belong to this part alone; the level is
             // available.
             unsafe {
@@ -295,11 +307,24 @@ impl<A, B> Product<'_, A, B> {
                     each(&mut |c, at| totals[at] = *c);
                 }
                 for k in partials(self.k) {
-                    let data = |at: usize| matrix.data.as_ptr().cast::<S::Acc>().add(at);
+                    let (data, stride) = match copied {
+                        true => {
+                            let copy = scratch.slice::<S::Acc>((high - low) * ROOM);
+                            match a_matrix {
+                                true => self.a.copy_rows(batch, low..high, k.clone(), ROOM, copy),
+                                false => self.b.copy_rows(batch, low..high, k.clone(), ROOM, copy),
+                            }
+                            (copy.as_ptr(), ROOM)
+                        }
+                        false => {
+                            let from = low * matrix.outer + k.start;
+                            (matrix.data.as_ptr().cast::<S::Acc>().add(from), matrix.outer)
+                        }
+                    };
                     (lines.run)(
                         &Stretch {
-                            rows: starts.map(|start| data(start * matrix.outer + k.start)),
-                            stride: matrix.outer,
+                            rows: starts.map(|start| data.add((start - low) * stride)),
+                            stride,
                             x: x.data.as_ptr().cast::<S::Acc>().add(k.start * x.k),
                             x_outer: x.outer,
                             x_k: x.k,
@@ -318,6 +343,48 @@ impl<A, B> Product<'_, A, B> {
                     true => output.finish(batch, first, some.len(), 0, self.n),
                     false => output.finish(batch, 0, m, first, some.len()),
                 }
+            }
+        });
+        true
+    }
+
+    /// Computes one product of many rows with B packed once for all of them, and answers whether it was one.
+    fn shared<S>(
+        &self,
+        m: usize,
+        tasks: usize,
+        kernel: Kernel<S::Acc>,
+        work: usize,
+        output: &Output<'_, S>,
+    ) -> bool
+    where
+        S: Element,
+        A: Operand<S>,
+        B: Operand<S>,
+    {
+        let (k, n) = (self.k, self.n);
+        let bytes = k.saturating_mul(n).saturating_mul(size_of::<S::Acc>());
+        if self.batch != 1 || m < MANY || k == 0 || bytes > SHARED {
+            return false;
+        }
+        let Some((c, stride)) = output.in_place(0, 0, 0) else { return false };
+        let mut scratch = Scratch::take();
+        let q = whole_vectors(self.b, n, k, kernel.nr, &mut scratch);
+        let q = Shared((q, c));
+        // Equal strips, a multiple of the tasks.
+        let strips = m.div_ceil(P_BLOCK).next_multiple_of(tasks);
+        let rows = m.div_ceil(strips).next_multiple_of(kernel.mr / 2);
+        parallel::indices(m.div_ceil(rows), work, &|strip| {
+            let (q, c) = q.get();
+            let some = strip * rows..m.min((strip + 1) * rows);
+            let (row, height) = (some.start, some.len());
+            let to = Target { c: c.wrapping_add(row * stride), add: output.accumulate };
+            let c = Strided { p: stride, q: 1 };
+            // SAFETY: the strips are disjoint rows of the result, each computed by one task; `whole_vectors` made all of B
+            // ready, for as long as the scratch is held.
+            unsafe {
+                sums(kernel, 0, (self.a, some), (self.b, 0..n), 0..k, c, to, Some(q), &|_| ());
+                output.finish(0, row, height, 0, n);
             }
         });
         true
@@ -421,10 +488,10 @@ impl<A, B> Product<'_, A, B> {
         unsafe {
             if swap {
                 let c = Strided { p: 1, q: stride };
-                sums(kernel, batch, (self.b, cols), (self.a, rows), k, c, to, &|_| ());
+                sums(kernel, batch, (self.b, cols), (self.a, rows), k, c, to, None, &|_| ());
             } else {
                 let c = Strided { p: stride, q: 1 };
-                sums(kernel, batch, (self.a, rows), (self.b, cols), k, c, to, done);
+                sums(kernel, batch, (self.a, rows), (self.b, cols), k, c, to, None, done);
             }
         }
     }
@@ -435,14 +502,15 @@ fn lies<S: Element, O: Operand<S>>(operand: &O) -> bool {
     S::DIRECT && operand.view(0).is_some_and(|view| view.outer == 1)
 }
 
-/// A pointer that tasks may share.
-struct Shared<T>(*mut T);
+/// Pointers that tasks may share.
+struct Shared<P>(P);
 
-// SAFETY: the tasks write disjoint elements, which the place that makes a `Shared` has to see to.
-unsafe impl<T: Send> Sync for Shared<T> {}
+// SAFETY: the elements are numbers; the tasks write disjoint ones, and none that others read, which the place that makes a
+// `Shared` has to see to.
+unsafe impl<P> Sync for Shared<P> {}
 
-impl<T> Shared<T> {
-    fn get(&self) -> *mut T {
+impl<P: Copy> Shared<P> {
+    fn get(&self) -> P {
         self.0
     }
 }

@@ -153,6 +153,13 @@ fn neither_packing_nor_reading_in_place_changes_a_bit() {
         (90, 50, 2),
         (77, 515, 1),
         (20, 10, 90),
+        // Rows a page apart.
+        (75, 1024, 1),
+        (2, 1024, 35),
+        (40, 2048, 3),
+        // B packed once for all rows.
+        (250, 520, 30),
+        (245, 65, 270),
     ] {
         let plain = GemmShape::new(m, k, n);
         for shape in [plain, plain.transpose_a(), plain.transpose_b(), plain.transpose_a().transpose_b()] {
