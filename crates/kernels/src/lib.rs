@@ -4,6 +4,7 @@
 //! They are a crate of their own because they are half of the machine code and change rarely: the core's build is short
 //! without them.
 
+pub mod ahead;
 pub mod clones;
 pub mod conv;
 pub mod gemm;

@@ -8,6 +8,7 @@ use super::simd::Vector;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{F32x8, F64x4};
 use super::simd::{Plain32, Plain64};
+use crate::ahead::ahead;
 use crate::clones::level;
 
 /// Most vectors at a time.
@@ -63,18 +64,6 @@ impl<T> Lines<T> {
 trait Turn<const LEN: usize>: Vector {
     /// The columns of a square whose rows are `stride` apart.
     unsafe fn columns(from: *const Self::Elem, stride: usize) -> [Self; LEN];
-
-    /// Asks for the cache line of an address, valid or not, in L2: L1 has no room for many rows a page apart.
-    #[inline(always)]
-    unsafe fn ask_for(p: *const Self::Elem) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: asking has no effect on memory and does not fault; every x86-64 has the instruction.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(p.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = p;
-    }
 }
 
 impl Turn<4> for Plain32 {
@@ -174,10 +163,10 @@ unsafe fn stretch<W: Turn<LEN>, const LEN: usize, const V: usize>(
         let mut q = 0;
         while q < whole {
             for g in 0..GROUPS {
-                // A whole cache line of each row at a time, and the one that is needed next but some: what lies a page
-                // apart the processor does not foresee.
+                // A whole cache line of each row at a time, and the one that is needed next but some, in L2, as L1 has no room for
+                // many rows: what lies a page apart the processor does not foresee.
                 for r in 0..LEN {
-                    W::ask_for(s.rows[g].wrapping_add(r * s.stride + q + AHEAD * LEN));
+                    ahead(s.rows[g].wrapping_add(r * s.stride + q + AHEAD * LEN).cast(), 1);
                 }
                 for half in 0..2 {
                     let columns = W::columns(s.rows[g].add(q + half * LEN), s.stride);

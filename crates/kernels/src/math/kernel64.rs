@@ -1,5 +1,7 @@
-//! The f64 workhorses: e^x, 2^x, ln x, the atan polynomial and the reduction of an angle, branch-free.
-//! `f64` uses the first three as they are; many `f32` functions compute here and round once.
+//! The f64 workhorses: e^x, 2^x, the atan polynomial and the reduction of an angle, branch-free.
+//! `f64` uses the first two as they are; many `f32` functions compute here and round once.
+
+use super::log64;
 
 /// Evaluates a polynomial, coefficients from the constant up, one fused multiply-add a step.
 macro_rules! horner {
@@ -19,7 +21,7 @@ const LN2_LO: f64 = 2.319_046_813_846_299_6e-17;
 /// 2^n · y for the integer held in `t` = n + `MAGIC`, |n| < 2000, in two steps so that neither factor
 /// overflows before the product does.
 #[inline(always)]
-fn scale(y: f64, t: f64) -> f64 {
+pub(super) fn scale(y: f64, t: f64) -> f64 {
     // Kept non-negative: AVX2 has no arithmetic shift for 64-bit lanes.
     let n = t.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(4096);
     let half = n >> 1;
@@ -27,21 +29,32 @@ fn scale(y: f64, t: f64) -> f64 {
     y * pow2(half) * pow2(n.wrapping_sub(half))
 }
 
+/// Splits x into n·ln 2 + r, |r| <= ½ ln 2: returns n + `MAGIC` and r.
+#[inline(always)]
+pub(super) fn reduce(x: f64) -> (f64, f64) {
+    let t = x.mul_add(std::f64::consts::LOG2_E, MAGIC);
+    let n = t - MAGIC;
+    let r = n.mul_add(-LN2_HI, x);
+    (t, n.mul_add(-LN2_LO, r))
+}
+
+/// (e^r - 1 - r) / r² for |r| <= ½ ln 2, a polynomial of degree 10.
+#[inline(always)]
+pub(super) fn second_order(r: f64) -> f64 {
+    horner!(f64, r;
+        0.5, 0.166_666_666_666_666_82, 0.041_666_666_666_666_09, 0.008_333_333_333_316_888,
+        0.001_388_888_888_911_757_4, 1.984_126_989_675_591_5e-4, 2.480_158_692_423_437e-5,
+        2.755_723_448_236_553e-6, 2.755_758_294_518_583_5e-7, 2.511_217_160_655_935e-8,
+        2.082_653_496_650_703e-9)
+}
+
 /// e^x: Cody–Waite reduction by ln 2, a polynomial of degree 12.
 #[inline(always)]
 pub(super) fn exp(x: f64) -> f64 {
     let x = if x > 710.0 { 710.0 } else { x };
     let x = if x < -746.0 { -746.0 } else { x };
-    let t = x.mul_add(std::f64::consts::LOG2_E, MAGIC);
-    let n = t - MAGIC;
-    let r = n.mul_add(-LN2_HI, x);
-    let r = n.mul_add(-LN2_LO, r);
-    let p = horner!(f64, r;
-        0.5, 0.166_666_666_666_666_82, 0.041_666_666_666_666_09, 0.008_333_333_333_316_888,
-        0.001_388_888_888_911_757_4, 1.984_126_989_675_591_5e-4, 2.480_158_692_423_437e-5,
-        2.755_723_448_236_553e-6, 2.755_758_294_518_583_5e-7, 2.511_217_160_655_935e-8,
-        2.082_653_496_650_703e-9);
-    scale((p * r).mul_add(r, r) + 1.0, t)
+    let (t, r) = reduce(x);
+    scale((second_order(r) * r).mul_add(r, r) + 1.0, t)
 }
 
 /// 2^x: exact at integers, a polynomial of degree 12 between.
@@ -49,8 +62,14 @@ pub(super) fn exp(x: f64) -> f64 {
 pub(super) fn exp2(x: f64) -> f64 {
     let x = if x > 1025.0 { 1025.0 } else { x };
     let x = if x < -1076.0 { -1076.0 } else { x };
+    exp2_in_two(x, 0.0)
+}
+
+/// 2^(x + low) for |x| <= 1100 and a low part far below x.
+#[inline(always)]
+pub(super) fn exp2_in_two(x: f64, low: f64) -> f64 {
     let t = x + MAGIC;
-    let f = x - (t - MAGIC);
+    let f = (x - (t - MAGIC)) + low;
     let q = horner!(f64, f;
         std::f64::consts::LN_2, 0.240_226_506_959_100_72, 0.055_504_108_664_821_69,
         0.009_618_129_107_628_33, 0.001_333_355_814_639_269_3, 1.540_353_039_364_073_3e-4,
@@ -59,54 +78,11 @@ pub(super) fn exp2(x: f64) -> f64 {
     scale(q.mul_add(f, 1.0), t)
 }
 
-/// ln x for a normal, positive, finite x; anything else gives an arbitrary number.
-///
-/// x = 2^k·(1+f) with 1+f in [√½, √2); ln(1+f) = 2 atanh s, s = f/(2+f), as 2s + s·R(s²), and the sum
-/// is arranged so that its large terms are exact: f - (f²/2 - s·(f²/2 + R)).
-#[inline(always)]
-fn ln_normal(x: f64) -> f64 {
-    const ROOT_HALF: u64 = 0x3FE6_A09E_667F_3BCD;
-    const ONE: u64 = 0x3FF0_0000_0000_0000;
-    let bits = x.to_bits().wrapping_add(ONE - ROOT_HALF);
-    // 2^52 with the biased exponent in its low bits: the conversion that AVX2 lacks.
-    let k = f64::from_bits(0x4330_0000_0000_0000 | (bits >> 52)) - (4_503_599_627_370_496.0 + 1023.0);
-    let f = f64::from_bits((bits & 0x000F_FFFF_FFFF_FFFF) + ROOT_HALF) - 1.0;
-    let s = f / (2.0 + f);
-    let z = s * s;
-    let r = z * horner!(f64, z;
-        0.666_666_666_666_673_7, 0.399_999_999_993_929_6, 0.285_714_287_476_682_4,
-        0.222_221_979_885_089_4, 0.181_835_967_848_849_8, 0.153_131_713_792_306_33,
-        0.148_051_914_959_918_37);
-    let half = 0.5 * f * f;
-    // k·ln 2 in two parts, the first with so few bits that the product is exact.
-    const HI: f64 = 0.693_147_180_369_123_8;
-    const LO: f64 = 1.908_214_929_270_587_7e-10;
-    k * HI - ((half - (s * (half + r) + k * LO)) - f)
-}
-
-/// Puts in the values of ln outside its domain of positive finite numbers.
-#[inline(always)]
-fn ln_edges(x: f64, y: f64) -> f64 {
-    let y = if x < f64::INFINITY { y } else { x };
-    let y = if x < 0.0 { f64::NAN } else { y };
-    if x == 0.0 { f64::NEG_INFINITY } else { y }
-}
-
 /// ln x of a value computed from `f32`s, which is never denormal.
 #[inline(always)]
 pub(super) fn ln_of_f32(x: f64) -> f64 {
-    ln_edges(x, ln_normal(x))
-}
-
-/// ln x.
-#[inline(always)]
-pub(super) fn ln(x: f64) -> f64 {
-    // Denormals are lifted by 2^54.
-    let tiny = x < f64::MIN_POSITIVE;
-    let lifted = if tiny { x * 18_014_398_509_481_984.0 } else { x };
-    let y = ln_normal(lifted);
-    let y = if tiny { y - 54.0 * std::f64::consts::LN_2 } else { y };
-    ln_edges(x, y)
+    let (k, f) = log64::split(x);
+    log64::edges(x, log64::join(k, f, 0.0))
 }
 
 /// atan x for 0 <= x <= 1, relative error 2e-12: enough for a result rounded to `f32`.

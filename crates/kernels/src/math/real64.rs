@@ -1,7 +1,7 @@
-//! [`Real`] for `f64`: exp, exp2, ln, sigmoid, tanh vectorise, the rest is scalar, from the `libm` crate, whose bits
-//! (unlike the platform's library) do not depend on the machine.
+//! [`Real`] for `f64`: what is around the exponential and the logarithm vectorises; the circular functions, erf and erfc are
+//! scalar, from the `libm` crate, whose bits (unlike the platform's library) do not depend on the machine.
 
-use super::{Real, kernel64};
+use super::{Real, kernel64, log64};
 
 /// Methods that are a function of another module, or the standard library's.
 macro_rules! forward {
@@ -50,17 +50,6 @@ impl Real for f64 {
         top.mul_add(-(e / (1.0 + e)), top)
     }
 
-    #[inline(always)]
-    fn softplus(self) -> f64 {
-        (if self > 0.0 { self } else { 0.0 }) + libm::log1p(kernel64::exp(-self.abs()))
-    }
-
-    #[inline(always)]
-    fn acosh(self) -> f64 {
-        // The crate's function has arbitrary values below its domain.
-        if self < 1.0 { f64::NAN } else { libm::acosh(self) }
-    }
-
     forward! {
         mul_add(a, b) = f64::mul_add;
         abs() = f64::abs;
@@ -72,14 +61,23 @@ impl Real for f64 {
 
         exp() = kernel64::exp;
         exp2() = kernel64::exp2;
-        ln() = kernel64::ln;
-
-        expm1() = libm::expm1;
         tanh() = kernel64::tanh;
+        expm1() = log64::expm1;
+        sinh() = log64::sinh;
+        cosh() = log64::cosh;
+
+        ln() = log64::ln;
+        log1p() = log64::log1p;
+        log2() = log64::log2;
+        log10() = log64::log10;
+        softplus() = log64::softplus;
+        asinh() = log64::asinh;
+        acosh() = log64::acosh;
+        atanh() = log64::atanh;
+        pow(y) = log64::pow;
+
         erf() = libm::erf;
-        log1p() = libm::log1p;
-        log2() = libm::log2;
-        log10() = libm::log10;
+        erfc() = libm::erfc;
         sin() = libm::sin;
         cos() = libm::cos;
         tan() = libm::tan;
@@ -87,11 +85,5 @@ impl Real for f64 {
         acos() = libm::acos;
         atan() = libm::atan;
         atan2(x) = libm::atan2;
-        sinh() = libm::sinh;
-        cosh() = libm::cosh;
-        asinh() = libm::asinh;
-        atanh() = libm::atanh;
-        erfc() = libm::erfc;
-        pow(y) = libm::pow;
     }
 }

@@ -152,6 +152,11 @@ fn f64_functions_stay_within_their_error() {
         sinh <= 2.0, f64::sinh;
         cosh <= 2.0, f64::cosh;
         tanh <= 2.0, f64::tanh;
+        asinh <= 2.0, libm::asinh;
+        atanh <= 2.0, libm::atanh;
+        softplus <= 2.0, |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+        log_sigmoid <= 2.0, |x: f64| -((-x).max(0.0) + (-x.abs()).exp().ln_1p());
+        erf <= 2.0, libm::erf;
         acosh <= 2.0, |x: f64| match x {
             _ if x < 1.0 => f64::NAN,
             _ if x > 1e150 => x.ln() + std::f64::consts::LN_2,
@@ -184,6 +189,33 @@ fn two_argument_functions_stay_within_their_error() {
     }
     println!("f32 pow {pow:.3}, atan2 {atan2:.3} ulp");
     assert!(pow <= 0.6 && atan2 <= 0.6);
+}
+
+/// Every magnitude to many powers, and powers just below the largest and the smallest number.
+#[test]
+fn powers_of_f64_stay_within_their_error() {
+    let x: Vec<f64> = samples64().into_iter().step_by(97).collect();
+    let y = samples32(60).into_iter().map(|y| f64::from(y) * 0.737);
+    let y: Vec<f64> = y.chain([2.0, 3.0, -1.0, 0.5, 7.0, 1e17, -1e17, 1e300]).collect();
+    let mut worst = (0.0, 0.0, 0.0);
+    let mut check = |a: f64, b: f64| {
+        let (got, want): (f64, f64) = (Real::pow(a, b), a.powf(b));
+        let error = ulp64(got, want);
+        if error > worst.0 || error.is_nan() {
+            worst = (error, a, b);
+        }
+        assert!(got.is_nan() || got.is_sign_negative() == want.is_sign_negative(), "{a}^{b}");
+    };
+    for &a in &x {
+        y.iter().for_each(|&b| check(a, b));
+        // Results all over the range.
+        let log = a.abs().ln();
+        for result in [-744.0, -708.0, -300.0, -1.0, 0.1, 5.0, 650.0, 709.7, 710.0] {
+            check(a.abs(), result / log);
+        }
+    }
+    println!("f64 pow {:.3} ulp at {:?} to {:?}", worst.0, worst.1, worst.2);
+    assert!(worst.0 <= 2.0, "{:?} to the power of {:?} errs by {} ulp", worst.1, worst.2, worst.0);
 }
 
 /// A number's bits, with one pattern for all NaNs.

@@ -68,9 +68,16 @@ macro_rules! float_monoids {
     ($($acc:ident)*) => {$(
         monoid!(Add<$acc>, 0.0, |a, b| a + b);
         monoid!(Mul<$acc>, 1.0, |a, b| a * b);
-        // A comparison with NaN is false: the second test keeps a NaN on the left, the first lets one in.
-        monoid!(Greater<$acc>, $acc::NEG_INFINITY, |a, b| if a >= b || a.is_nan() { a } else { b });
-        monoid!(Lesser<$acc>, $acc::INFINITY, |a, b| if a <= b || a.is_nan() { a } else { b });
+        // A comparison with NaN is false, so a NaN on the left stays; one on the right is let in. The first selection is the
+        // processor's own maximum, and the second does not wait for what came before.
+        monoid!(Greater<$acc>, $acc::NEG_INFINITY, |a, b| {
+            let more = if b > a { b } else { a };
+            if b.is_nan() { b } else { more }
+        });
+        monoid!(Lesser<$acc>, $acc::INFINITY, |a, b| {
+            let less = if b < a { b } else { a };
+            if b.is_nan() { b } else { less }
+        });
     )*};
 }
 
