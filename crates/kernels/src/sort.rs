@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use half::{bf16, f16};
 use rustc_hash::FxHashMap;
 
+use super::clones::clones;
 use super::parallel;
 use super::reduce::ArgIndex;
 use super::scratch::Scratch;
@@ -21,12 +22,24 @@ pub trait Ordered: Copy + Send + Sync {
     fn order(self, other: Self) -> Ordering;
     /// Whether `self < other` by plain comparison (false with NaN).
     fn below(self, other: Self) -> bool;
+    /// Whether this comes after `other` in the order; no branches.
+    fn over(self, other: Self) -> bool;
     /// Bits that are the same for equal elements, or `None` for NaN, which equals nothing.
     fn identity(self) -> Option<u64>;
+    /// A number with the order of the elements, if 32 bits are enough for one.
+    fn key(self) -> Option<u32>;
+}
+
+/// The key of a float: the bits of positive numbers rise with them, those of negative ones fall.
+#[inline(always)]
+fn float_key(x: f32) -> u32 {
+    let bits = if x == 0.0 { 0 } else { x.to_bits() };
+    let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    if x.is_nan() { u32::MAX } else { key }
 }
 
 macro_rules! ordered_ints {
-    ($($t:ty)*) => {$(
+    ($($t:ty, $key:expr;)*) => {$(
         impl Ordered for $t {
             #[inline(always)]
             fn order(self, other: Self) -> Ordering {
@@ -37,15 +50,24 @@ macro_rules! ordered_ints {
                 self < other
             }
             #[inline(always)]
+            fn over(self, other: Self) -> bool {
+                self > other
+            }
+            #[inline(always)]
             fn identity(self) -> Option<u64> {
                 Some(self as u64)
+            }
+            #[inline(always)]
+            fn key(self) -> Option<u32> {
+                const KEY: fn($t) -> Option<u32> = $key;
+                KEY(self)
             }
         }
     )*};
 }
 
 macro_rules! ordered_floats {
-    ($($t:ty, $zero:expr;)*) => {$(
+    ($($t:ty, $zero:expr, $key:expr;)*) => {$(
         impl Ordered for $t {
             #[inline(always)]
             fn order(self, other: Self) -> Ordering {
@@ -54,6 +76,15 @@ macro_rules! ordered_floats {
             #[inline(always)]
             fn below(self, other: Self) -> bool {
                 self < other
+            }
+            #[inline(always)]
+            fn over(self, other: Self) -> bool {
+                (self > other) | (self.is_nan() & !other.is_nan())
+            }
+            #[inline(always)]
+            fn key(self) -> Option<u32> {
+                const KEY: fn($t) -> Option<u32> = $key;
+                KEY(self)
             }
             #[inline(always)]
             fn identity(self) -> Option<u64> {
@@ -69,12 +100,21 @@ macro_rules! ordered_floats {
     )*};
 }
 
-ordered_ints!(i8 i16 i32 i64 u8 u16 u32 u64);
+ordered_ints! {
+    i8, |x| Some(x as u32 ^ 1 << 31);
+    i16, |x| Some(x as u32 ^ 1 << 31);
+    i32, |x| Some(x as u32 ^ 1 << 31);
+    i64, |_| None;
+    u8, |x| Some(x.into());
+    u16, |x| Some(x.into());
+    u32, Some;
+    u64, |_| None;
+}
 ordered_floats! {
-    f16, f16::ZERO;
-    bf16, bf16::ZERO;
-    f32, 0.0;
-    f64, 0.0;
+    f16, f16::ZERO, |x| Some(float_key(x.to_f32()));
+    bf16, bf16::ZERO, |x| Some(float_key(x.to_f32()));
+    f32, 0.0, |x| Some(float_key(x));
+    f64, 0.0, |_| None;
 }
 
 /// Which way rows are sorted.
@@ -124,6 +164,9 @@ pub fn sort<T: Ordered>(x: &[T], n: usize, direction: Direction, out: &mut [T]) 
     });
 }
 
+/// From so many elements on places are sorted with keys beside them rather than by looking up elements.
+const KEYED: usize = 32;
+
 /// `tf.argsort`: the places from which each row's sorted elements come. Always stable.
 pub fn argsort<T: Ordered, I: Place>(x: &[T], n: usize, direction: Direction, out: &mut [I]) {
     assert_eq!(x.len(), out.len(), "elements and results");
@@ -131,6 +174,21 @@ pub fn argsort<T: Ordered, I: Place>(x: &[T], n: usize, direction: Direction, ou
         return;
     }
     by_rows(x, n, out, n, |x, out| {
+        if n >= KEYED && u32::try_from(n).is_ok() && x[0].key().is_some() {
+            // Numbers whose upper half is the element's and whose lower half its place: no two are equal.
+            let mut scratch = Scratch::take();
+            let keys = scratch.slice::<u64>(n);
+            for (i, (key, x)) in keys.iter_mut().zip(x).enumerate() {
+                let own = x.key().unwrap_or(0);
+                let own = if direction == Direction::Ascending { own } else { !own };
+                *key = u64::from(own) << 32 | i as u64;
+            }
+            keys.sort_unstable();
+            for (out, key) in out.iter_mut().zip(&*keys) {
+                *out = I::of(*key as u32 as usize);
+            }
+            return;
+        }
         for (i, out) in out.iter_mut().enumerate() {
             *out = I::of(i);
         }
@@ -183,18 +241,16 @@ pub fn top_k<T: Ordered, I: Place>(
     assert_eq!(x.len() / n * k, values.len(), "values");
     assert_eq!(values.len(), places.len(), "places");
     by_rows(x, n, places, k, |x, places| {
-        if k == 1 {
-            let better = |best: usize, i: usize| if x[best].order(x[i]).is_lt() { i } else { best };
-            places[0] = I::of((1..n).fold(0, better));
-            return;
-        }
         let mut scratch = Scratch::take();
-        let all = scratch.slice::<u32>(n);
-        for (i, place) in all.iter_mut().enumerate() {
-            *place = i as u32;
-        }
         let order = |&a: &u32, &b: &u32| x[b as usize].order(x[a as usize]).then(a.cmp(&b));
-        if k < n {
+        let all = if n / 4 > k + PIECE {
+            candidates(x, k, order, scratch.slice::<u32>(2 * k + 2 * PIECE))
+        } else {
+            let all = scratch.slice::<u32>(n);
+            all.iter_mut().zip(0..).for_each(|(place, i)| *place = i);
+            all
+        };
+        if k < all.len() {
             all.select_nth_unstable_by(k - 1, order);
         }
         all[..k].sort_unstable_by(order);
@@ -208,6 +264,44 @@ pub fn top_k<T: Ordered, I: Place>(
         }
     }
     Ok(())
+}
+
+/// Elements that are looked at together: mostly none of them is among the greatest.
+const PIECE: usize = 64;
+
+/// The places of some elements of a long row, at least `k` and among them the `k` first by `order`.
+fn candidates<'a, T: Ordered>(
+    x: &[T],
+    k: usize,
+    order: impl Fn(&u32, &u32) -> Ordering + Copy,
+    places: &'a mut [u32],
+) -> &'a mut [u32] {
+    // What is not over the last of `k` elements before it is not among the greatest.
+    let (mut count, mut bar) = (0, None);
+    for (piece, first) in x.chunks(PIECE).zip((0..).step_by(PIECE)) {
+        if bar.is_some_and(|bar| !any_over(piece, bar)) {
+            continue;
+        }
+        for (&x, place) in piece.iter().zip(first..) {
+            if bar.is_none_or(|bar| x.over(bar)) {
+                places[count] = place;
+                count += 1;
+            }
+        }
+        if count + PIECE > places.len() {
+            places[..count].select_nth_unstable_by(k - 1, order);
+            bar = Some(x[places[k - 1] as usize]);
+            count = k;
+        }
+    }
+    &mut places[..count]
+}
+
+clones! {
+    /// Whether any element comes after `bar`.
+    fn any_over[T: Ordered](x: &[T], bar: T) -> bool {
+        x.iter().fold(false, |any, x| any | x.over(bar))
+    }
 }
 
 /// Which of equal elements a search stops at.

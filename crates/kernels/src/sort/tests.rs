@@ -144,3 +144,41 @@ fn targets_among_the_greatest() {
     assert_eq!(run(&[1.0, 2.0], 2, &[0], 1), [0]);
     assert_eq!(run(&[1.0, 2.0], 2, &[0], 9), [1]);
 }
+
+/// Long rows of few different values, so that there are many equals, against the definition.
+#[test]
+fn long_rows_are_ordered_as_short_ones() {
+    use crate::gemm::tests::Numbers;
+    fn check<T: Ordered + std::fmt::Debug>(values: &[T], numbers: &mut Numbers) {
+        for (n, k) in [(5, 2), (31, 7), (40, 1), (700, 3), (700, 150), (5000, 1), (5000, 40)] {
+            let x: Vec<T> = (0..2 * n).map(|_| numbers.pick(values)).collect();
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let mut found = vec![0i32; 2 * n];
+                argsort(&x, n, direction, &mut found);
+                let expected = x.chunks(n).flat_map(|x| {
+                    let mut places: Vec<i32> = (0..n as i32).collect();
+                    places.sort_by(|&a, &b| direction.order(x[a as usize], x[b as usize]));
+                    places
+                });
+                assert!(found.iter().copied().eq(expected), "{n} {direction:?}");
+            }
+            let (mut greatest, mut places, mut all) =
+                (vec![x[0]; 2 * k], vec![0i32; 2 * k], vec![0i32; 2 * n]);
+            top_k(&x, n, k, &mut greatest, &mut places).unwrap();
+            argsort(&x, n, Direction::Descending, &mut all);
+            assert!(places.iter().eq(all.chunks(n).flat_map(|all| &all[..k])), "the first {k} of {n}");
+        }
+    }
+    let mut numbers = Numbers(31);
+    let few =
+        [0.0, -0.0, 1.0, -1.0, 2.5, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE, -1e-45];
+    check(&few, &mut numbers);
+    check(&few.map(f64::from), &mut numbers);
+    check(&few.map(half::f16::from_f32), &mut numbers);
+    check(&[i32::MIN, -1, 0, 1, i32::MAX], &mut numbers);
+    check(&[i8::MIN, -1, 0, 1, i8::MAX], &mut numbers);
+    check(&[0u32, 1, u32::MAX], &mut numbers);
+    check(&[i64::MIN, -1, 0, i64::MAX], &mut numbers);
+    let many: Vec<f32> = numbers.vec::<f32, f32>(10_000);
+    check(&many, &mut numbers);
+}
