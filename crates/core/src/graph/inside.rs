@@ -6,14 +6,6 @@ use crate::op::{Effect, OpDef};
 use crate::ops;
 use std::sync::Arc;
 
-/// Ops that name a variable by its slot.
-pub(crate) fn slot_of(node: &Node) -> Option<usize> {
-    let names = [&ops::READ_VARIABLE, &ops::ASSIGN_VARIABLE, &ops::RNG_READ_AND_SKIP]
-        .iter()
-        .any(|op| *node.op == **op);
-    names.then(|| node.attrs.int("slot") as usize)
-}
-
 /// How strong an effect is: the effect of a graph is the strongest of its nodes.
 fn strength(effect: Effect) -> u8 {
     match effect {
@@ -27,6 +19,13 @@ fn strength(effect: Effect) -> u8 {
 }
 
 impl Node {
+    /// The variable that it names by its slot.
+    pub(crate) fn slot(&self) -> Option<usize> {
+        let names = [&ops::READ_VARIABLE, &ops::ASSIGN_VARIABLE, &ops::RNG_READ_AND_SKIP]
+            .iter()
+            .any(|op| *self.op == **op);
+        names.then(|| self.attrs.int("slot") as usize)
+    }
     /// What running it does besides computing its results: its op's effect, or the strongest one inside its graphs.
     pub fn effect(&self) -> Effect {
         let inside = self.attrs.graphs().map(|(_, g)| g.effect());
@@ -48,14 +47,14 @@ impl Node {
     }
     /// Calls `f` for each slot that it, or a node inside, writes.
     pub(crate) fn each_write(&self, f: &mut dyn FnMut(usize)) {
-        match slot_of(self) {
+        match self.slot() {
             Some(slot) if *self.op != ops::READ_VARIABLE => f(slot),
             _ => self.graphs().for_each(|g| g.nodes.iter().for_each(|n| n.each_write(f))),
         }
     }
     /// Calls `f` for each slot that it, or a node inside, reads as a variable.
     pub(crate) fn each_read(&self, f: &mut dyn FnMut(usize)) {
-        match slot_of(self) {
+        match self.slot() {
             Some(slot) if *self.op == ops::READ_VARIABLE => f(slot),
             _ => self.graphs().for_each(|g| g.nodes.iter().for_each(|n| n.each_read(f))),
         }

@@ -38,6 +38,8 @@ pub(super) struct State {
     /// Constants and captures are kept alive so that identities stay unique.
     held: Vec<Tensor>,
     variables: Vec<Variable>,
+    /// What the last read of each variable gave that was not written since: slots and values.
+    reads: Vec<(usize, Tensor)>,
     pub(super) customs: Vec<Custom>,
     scope: &'static str,
 }
@@ -222,6 +224,7 @@ fn begin(at: Place, name: &str, device: Device, arguments: &[(String, Meta)]) ->
         captured: FxHashMap::default(),
         held: vec![],
         variables: vec![],
+        reads: vec![],
         customs: vec![],
         scope: "",
     };
@@ -410,6 +413,21 @@ fn operand(state: &mut State, x: &Tensor, at: Place) -> Result<Value> {
     Ok(value)
 }
 
+/// What a variable holds where the innermost graph ends now, if it was read there.
+pub(super) fn last_read(slot: usize) -> Option<Tensor> {
+    with_top(|state| Ok(state.reads.iter().find(|read| read.0 == slot).map(|read| read.1.clone())))
+        .ok()
+        .flatten()
+}
+
+/// Makes a value of a graph around the innermost one an input of it; others are no concern of it.
+pub(super) fn capture(x: &Tensor) -> Result<()> {
+    with_top(|state| match x.symbol().is_some_and(|s| state.outer.contains(&s.trace)) {
+        true => operand(state, x, crate::door::here().0).map(drop),
+        false => Ok(()),
+    })
+}
+
 /// Appends a node to the innermost graph and returns its results as symbolic tensors.
 pub(crate) fn record(
     op: &'static OpDef,
@@ -447,8 +465,9 @@ fn append(
             }
         }
     }
-    let node =
-        state.graph.push(Node { op, inputs, attrs, outputs: outs.clone(), at, scope: state.scope, backward });
+    let node = Node { op, inputs, attrs, outputs: outs.clone(), at, scope: state.scope, backward };
+    node.each_write(&mut |slot| state.reads.retain(|read| read.0 != slot));
+    let node = state.graph.push(node);
     let symbol = |(k, meta): (usize, Meta)| {
         let value = Value { node, output: k as u32 };
         Tensor::new(meta, Repr::Symbol(Symbol { trace: state.id, value }))
@@ -484,7 +503,11 @@ pub(crate) fn read_variable(v: &Variable, at: Place, backward: bool) -> Result<T
         with_top(|state| {
             let attrs = Attrs::new().with("slot", slot).with("dtype", v.dtype()).with("shape", v.shape());
             let outs = SmallVec::from_elem(v.meta().clone(), 1);
-            Ok(append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward))
+            let made = append(state, &ops::READ_VARIABLE, SmallVec::new(), attrs, outs, at, backward);
+            let slot = slot as usize;
+            state.reads.retain(|read| read.0 != slot);
+            state.reads.push((slot, made[0].clone()));
+            Ok(made)
         })
     })
     .map(|mut made| made.swap_remove(0))

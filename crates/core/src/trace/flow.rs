@@ -5,7 +5,7 @@
 //! captures of all of them as operands, in one order.
 
 use super::context::{self, Custom};
-use super::flow_grad;
+use super::{flow_grad, flow_reads};
 use crate::dim::Dim;
 use crate::door;
 use crate::error::{Place, Result};
@@ -54,7 +54,9 @@ pub(crate) struct OpenSub {
 
 impl OpenSub {
     pub(crate) fn begin(name: &str, arguments: &[(String, Meta)]) -> Result<OpenSub> {
-        Ok(OpenSub { arguments: begin_sub(name, arguments)?, open: true })
+        let sub = OpenSub { arguments: begin_sub(name, arguments)?, open: true };
+        flow_reads::begin()?;
+        Ok(sub)
     }
     pub(crate) fn end(mut self, results: &[Tensor]) -> Result<Sub> {
         self.open = false;
@@ -87,6 +89,21 @@ pub(super) struct Draft {
     pub(super) attrs: Attrs,
     /// Gradients that the user gave inside, each with the name of its graph.
     pub(super) customs: Vec<(&'static str, Custom)>,
+}
+
+impl Draft {
+    /// The node without results that only a gradient uses.
+    pub(super) fn without_kept(mut self) -> Draft {
+        let kept = self.attrs.int("kept") as usize;
+        let names = if *self.op == ops::IF { &["then", "otherwise"][..] } else { &["body"] };
+        for name in names {
+            let mut graph = (**self.attrs.graph(name)).clone();
+            graph.outputs.truncate(graph.outputs.len() - kept);
+            self.attrs = self.attrs.replaced(name, graph);
+        }
+        self.attrs = self.attrs.replaced("kept", 0usize);
+        self
+    }
 }
 
 /// An `if` over the scalar `condition`: the results of the side that is taken. The sides have no arguments, only captures.

@@ -7,12 +7,13 @@
 
 use super::context::{self, Custom};
 use super::flow::{self, Draft, Loop, OpenSub, Sub, append};
-use super::replay::{Replay, Replayed};
+use super::flow_reads::{Held, Steady};
+use super::replay::Replay;
 use crate::dim::Dim;
 use crate::door;
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::op::{Attrs, Effect};
+use crate::op::Attrs;
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape::{self, CallPullback, GradientTape};
@@ -23,58 +24,62 @@ use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Whether a gradient may compute a node with this effect again, instead of keeping what it gave.
-pub(super) fn recomputable(effect: Effect) -> bool {
-    matches!(effect, Effect::Pure | Effect::MayFail)
-}
-
 /// Makes a node with graphs: its results.
 pub(super) fn make(draft: Draft, at: Place) -> Result<Vec<Tensor>> {
     let Some(followed) = Followed::by_tapes(&draft)? else { return append(&draft, at) };
     // A replayed node may have been made for a gradient already.
-    let draft = if draft.attrs.int("kept") > 0 { draft } else { keeping(draft)? };
+    let steady = Steady::of(&draft)?;
+    let held = Held::now(&draft, &steady, &followed.variables);
+    let draft = if draft.attrs.int("kept") > 0 { draft } else { keeping(draft, &steady)? };
     let outputs = append(&draft, at)?;
-    followed.record(draft, &outputs, at)?;
+    followed.record(draft, steady, held, &outputs, at)?;
     Ok(outputs)
 }
 
 /// Tells the tapes of a node whose results are kept, without making it.
 pub(super) fn recall(draft: Draft, outputs: &[Tensor], at: Place) -> Result<()> {
     match Followed::by_tapes(&draft)? {
-        Some(followed) => followed.record(draft, outputs, at),
+        Some(followed) => {
+            let steady = Steady::of(&draft)?;
+            let held = Held::now(&draft, &steady, &followed.variables);
+            followed.record(draft, steady, held, outputs, at)
+        }
         None => Ok(()),
     }
 }
 
 /// What tapes follow of a node.
 struct Followed {
-    wanted: Vec<bool>,
     /// Variables that are read inside.
     read: Vec<Variable>,
     variables: Vec<Variable>,
 }
 
 impl Followed {
+    /// Which operands tapes depend on.
+    fn wanted(draft: &Draft) -> Vec<bool> {
+        draft.operands.iter().map(|x| x.dtype().is_float() && tape::tracks(x)).collect()
+    }
     fn by_tapes(draft: &Draft) -> Result<Option<Followed>> {
         if !tape::is_recording() {
             return Ok(None);
         }
         let variables = context::function_variables()?;
         let read = read_inside(draft, &variables).into_iter().filter(tape::follows).collect::<Vec<_>>();
-        let wanted: Vec<bool> =
-            draft.operands.iter().map(|x| x.dtype().is_float() && tape::tracks(x)).collect();
-        let any = !read.is_empty() || wanted.contains(&true);
-        Ok(any.then_some(Followed { wanted, read, variables }))
+        let any = !read.is_empty() || Followed::wanted(draft).contains(&true);
+        Ok(any.then_some(Followed { read, variables }))
     }
-    fn record(self, draft: Draft, outputs: &[Tensor], at: Place) -> Result<()> {
+    fn record(self, draft: Draft, steady: Steady, held: Held, outputs: &[Tensor], at: Place) -> Result<()> {
         let handles: Vec<Tensor> = self.read.iter().map(tape::follow).collect();
         let operands = draft.operands.clone();
         let sources: Vec<&Tensor> = operands.iter().chain(&handles).collect();
         let name = draft.op.name;
-        let mut wanted = self.wanted;
+        let mut wanted = Followed::wanted(&draft);
         wanted.extend(handles.iter().map(|_| true));
         let made = Made {
             draft,
+            steady,
+            held,
             wanted,
             handles: handles.clone(),
             variables: self.variables,
@@ -102,12 +107,14 @@ fn customs_of(draft: &Draft, name: &str) -> Vec<Custom> {
 }
 
 /// The node with results for its gradient.
-fn keeping(draft: Draft) -> Result<Draft> {
-    let variables = context::function_variables()?;
+fn keeping(draft: Draft, steady: &Steady) -> Result<Draft> {
+    let variables = &context::function_variables()?;
+    let kept_graph =
+        |name, operands: &[Tensor], begins| kept_graph(&draft, name, operands, (variables, steady), begins);
     if *draft.op == ops::IF {
         let operands = &draft.operands[1..];
-        let (mut then, own, a) = kept_graph(&draft, "then", operands, &variables, |_, _| vec![])?;
-        let (mut otherwise, _, b) = kept_graph(&draft, "otherwise", operands, &variables, |_, _| vec![])?;
+        let (mut then, own, a) = kept_graph("then", operands, 0)?;
+        let (mut otherwise, _, b) = kept_graph("otherwise", operands, 0)?;
         // The side that is not taken has nothing to keep.
         let from = then.graph.outputs.len();
         let metas: Vec<Meta> =
@@ -124,14 +131,13 @@ fn keeping(draft: Draft) -> Result<Draft> {
     let attrs = &draft.attrs;
     let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
     let (whole, stacks) = draft.operands.split_at(draft.operands.len() - rows);
-    let (condition, ..) = kept_graph(&draft, "condition", whole, &variables, |_, _| vec![])?;
+    let (condition, ..) = kept_graph("condition", whole, 0)?;
     let condition = Sub {
         graph: Graph { outputs: condition.graph.outputs[..1].to_vec(), ..condition.graph },
         ..condition
     };
-    let begins = |_: &Replayed, arguments: &[Tensor]| arguments[..carried].to_vec();
     let inputs: Vec<Tensor> = whole.iter().chain(stacks).cloned().collect();
-    let (body, _, kept) = kept_graph(&draft, "body", &inputs, &variables, begins)?;
+    let (body, _, kept) = kept_graph("body", &inputs, carried)?;
     let made = Loop {
         initial: &whole[..carried],
         stays: &whole[carried..],
@@ -154,8 +160,8 @@ fn kept_graph(
     draft: &Draft,
     name: &'static str,
     operands: &[Tensor],
-    variables: &[Variable],
-    more: impl FnOnce(&Replayed, &[Tensor]) -> Vec<Tensor>,
+    (variables, steady): (&[Variable], &Steady),
+    begins: usize,
 ) -> Result<(Sub, usize, usize)> {
     let graph = draft.attrs.graph(name);
     let rows = if name == "body" { draft.attrs.int("rows") as usize } else { 0 };
@@ -172,6 +178,7 @@ fn kept_graph(
     let orders = tape::depth();
     tape::isolated(|| {
         let open = OpenSub::begin(&graph.name, &arguments)?;
+        let _inside = steady.inside();
         // Everything is followed here, to the same order, so that nodes inside keep what they must.
         let tapes: Vec<GradientTape> = (0..orders).map(|_| GradientTape::without_variables()).collect();
         for tape in &tapes {
@@ -184,18 +191,19 @@ fn kept_graph(
             variables,
             customs: &customs,
             given: None,
+            anew: true,
             sizes: RefCell::default(),
         };
         let replayed = replay.run()?;
         let mut results = replayed.outputs.clone();
         let own = results.len();
-        results.extend(more(&replayed, &open.arguments));
+        results.extend(open.arguments[..begins].iter().cloned());
         let float = |x: &Tensor| x.dtype().is_float();
         for (node, values) in graph.nodes.iter().zip(&replayed.values) {
             // A derivative of a higher order goes back through what the lower one used: one value of it, not two.
             let shared =
                 orders > 1 && !node.is(&ops::INPUT) && !node.is(&ops::CONSTANT) && values.iter().any(float);
-            if shared || !recomputable(node.effect()) {
+            if shared || !steady.again(node) {
                 results.extend(values.iter().cloned());
             }
         }
@@ -333,6 +341,8 @@ fn like(grad: Tensor, meta: &Meta) -> Result<Tensor> {
 /// A node as it was made.
 struct Made {
     draft: Draft,
+    steady: Steady,
+    held: Held,
     /// Which operands, and then which variables, a tape follows.
     wanted: Vec<bool>,
     /// The variables that a tape follows.
@@ -360,6 +370,7 @@ struct Way<'a> {
 impl Made {
     fn pull(&self, dys: &[Option<Tensor>], so_far: &[Option<Tensor>]) -> Result<Grads> {
         let at = door::here().0;
+        let _given = self.held.given();
         match *self.draft.op == ops::IF {
             true => self.pull_if(dys, so_far, at),
             false => self.pull_while(dys, so_far, at),
@@ -377,7 +388,8 @@ impl Made {
             inputs,
             variables,
             customs: &customs,
-            given: Some(&way.given),
+            given: Some((&way.given, &self.steady)),
+            anew: false,
             sizes: RefCell::default(),
         };
         let replayed = replay.run()?;
@@ -431,7 +443,9 @@ impl Made {
                     wanted.iter().map(|w| if *w { found.next().flatten() } else { None }).collect();
                 let results: Vec<Tensor> = grads.iter().flatten().cloned().collect();
                 let has: Vec<bool> = grads.iter().map(Option::is_some).collect();
-                Ok::<_, Error>((open.end(&results)?, has))
+                let mut sub = open.end(&results)?;
+                self.held.put(&mut sub)?;
+                Ok::<_, Error>((sub, has))
             })
         };
         let ((mut then, a), (mut otherwise, b)) = (side("then")?, side("otherwise")?);
@@ -616,7 +630,9 @@ impl Made {
             }
             results.extend(d_stays.into_iter().flatten());
             results.extend(d_rows.into_iter().flatten());
-            Ok((open.end(&results)?, next))
+            let mut sub = open.end(&results)?;
+            self.held.put(&mut sub)?;
+            Ok((sub, next))
         })
     }
 }

@@ -2,6 +2,7 @@
 //! into graphs of their own.
 
 use super::flow::{self, Draft, Loop, OpenSub, Sub};
+use super::flow_reads::Steady;
 use super::program::Program;
 use super::{Custom, flow_grad};
 use crate::dim::Dim;
@@ -33,8 +34,11 @@ pub(super) struct Replay<'a> {
     pub(super) inputs: &'a [Tensor],
     pub(super) variables: &'a [Variable],
     pub(super) customs: &'a [Custom],
-    /// For a gradient that computes the forward part again: effects are not done again, this is what they gave.
-    pub(super) given: Option<&'a FxHashMap<Value, Tensor>>,
+    /// For a gradient that computes the forward part again: effects are not done again, this is what they gave. And which
+    /// variables may be read again.
+    pub(super) given: Option<(&'a FxHashMap<Value, Tensor>, &'a Steady)>,
+    /// Nodes with graphs are to be made for a gradient anew, if no gradient in the graph uses what they keep already.
+    pub(super) anew: bool,
     /// What sizes are now that only the run decided, and that attributes name.
     pub(super) sizes: RefCell<Vec<(Dim, Dim)>>,
 }
@@ -42,7 +46,7 @@ pub(super) struct Replay<'a> {
 /// Calls every node's op in program order, at its own line and scope.
 pub(crate) fn replay(program: &Program, inputs: &[Tensor]) -> Result<Replayed> {
     let Program { graph, variables, customs, .. } = program;
-    Replay { graph, inputs, variables, customs, given: None, sizes: RefCell::default() }.run()
+    Replay { graph, inputs, variables, customs, given: None, anew: false, sizes: RefCell::default() }.run()
 }
 
 impl Replay<'_> {
@@ -86,9 +90,9 @@ impl Replay<'_> {
         if *node.op == ops::CONSTANT {
             return Ok(SmallVec::from_elem(node.attrs.tensor("value").clone(), 1));
         }
-        if let Some(given) = self.given {
+        if let Some((given, steady)) = self.given {
             let kept = given.contains_key(&Value { node: i as u32, output: 0 });
-            if kept || !flow_grad::recomputable(node.effect()) {
+            if kept || !steady.again(node) {
                 return self.recall(i, given, values);
             }
         }
@@ -135,7 +139,7 @@ impl Replay<'_> {
         if node.is(&ops::READ_VARIABLE) {
             tape::watch_read(&self.variables[node.attrs.int("slot") as usize], &kept[0], at);
         }
-        if node.graphs().next().is_none() && flow_grad::recomputable(node.effect()) {
+        if node.graphs().next().is_none() && Steady::default().again(node) {
             let operands: SmallVec<[&Tensor; 4]> = node.inputs.iter().map(|v| of(values, v)).collect();
             tape::record(node.op, &operands, &self.attrs(node), &kept, at);
         }
@@ -154,7 +158,8 @@ impl Replay<'_> {
         let graph = self.graph.nodes[i].attrs.graph(name);
         let customs = customs_of(self.customs, i, name);
         let (variables, sizes) = (self.variables, self.sizes.clone());
-        let replay = Replay { graph, inputs, variables, customs: &customs, given: None, sizes };
+        let anew = self.anew;
+        let replay = Replay { graph, inputs, variables, customs: &customs, given: None, anew, sizes };
         Ok(replay.run()?.outputs)
     }
     /// A graph of a node, traced again with these arguments; input `k` of it is argument `places[k]`.
@@ -205,8 +210,16 @@ impl Replay<'_> {
             let made = Loop { initial, stays: &stays, rows: stacks, reverse, trips, kept };
             flow::draft_while(&made, condition, body)
         };
+        let draft = if self.anew && !self.uses_kept(i) { draft.without_kept() } else { draft };
         let scoped = || flow_grad::make(draft, at);
         if node.scope.is_empty() { scoped() } else { super::name_scope(node.scope, scoped) }
+    }
+    /// Whether the graph itself uses what a node keeps for a gradient.
+    fn uses_kept(&self, i: usize) -> bool {
+        let node = &self.graph.nodes[i];
+        let own = node.outputs.len() - node.attrs.int("kept") as usize;
+        let all = self.graph.nodes.iter().flat_map(|n| &n.inputs).chain(&self.graph.outputs);
+        all.into_iter().any(|v| v.node as usize == i && v.output as usize >= own)
     }
     /// A node with graphs, outside of every trace.
     fn flow_now(&self, i: usize, operands: &[&Tensor]) -> Result<Vec<Tensor>> {
@@ -276,6 +289,7 @@ impl Replay<'_> {
                 variables: &mine.variables,
                 customs: &[],
                 given: None,
+                anew: false,
                 sizes: RefCell::default(),
             };
             let mut grads = replay.run()?.outputs.into_iter();
