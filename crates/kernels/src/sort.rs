@@ -159,13 +159,35 @@ pub fn sort<T: Ordered>(x: &[T], n: usize, direction: Direction, out: &mut [T]) 
         return;
     }
     by_rows(x, n, out, n, |x, out| {
+        let mut scratch = Scratch::take();
+        if let Some(keys) = keyed(x, direction, &mut scratch) {
+            out.iter_mut().zip(keys).for_each(|(out, key)| *out = x[*key as u32 as usize]);
+            return;
+        }
         out.copy_from_slice(x);
         out.sort_by(|&a, &b| direction.order(a, b));
     });
 }
 
-/// From so many elements on places are sorted with keys beside them rather than by looking up elements.
+/// From so many elements on keys are sorted rather than elements.
 const KEYED: usize = 32;
+
+/// A row sorted as numbers whose upper half is the element's key and whose lower half its place, so that no two are equal; if
+/// elements have keys and there are enough of them.
+fn keyed<'a, T: Ordered>(x: &[T], direction: Direction, scratch: &'a mut Scratch) -> Option<&'a [u64]> {
+    if x.len() < KEYED || u32::try_from(x.len()).is_err() {
+        return None;
+    }
+    x[0].key()?;
+    let keys = scratch.slice::<u64>(x.len());
+    for ((key, x), place) in keys.iter_mut().zip(x).zip(0..) {
+        let own = x.key().unwrap_or(0);
+        let own = if direction == Direction::Ascending { own } else { !own };
+        *key = u64::from(own) << 32 | place;
+    }
+    keys.sort_unstable();
+    Some(keys)
+}
 
 /// `tf.argsort`: the places from which each row's sorted elements come. Always stable.
 pub fn argsort<T: Ordered, I: Place>(x: &[T], n: usize, direction: Direction, out: &mut [I]) {
@@ -174,19 +196,9 @@ pub fn argsort<T: Ordered, I: Place>(x: &[T], n: usize, direction: Direction, ou
         return;
     }
     by_rows(x, n, out, n, |x, out| {
-        if n >= KEYED && u32::try_from(n).is_ok() && x[0].key().is_some() {
-            // Numbers whose upper half is the element's and whose lower half its place: no two are equal.
-            let mut scratch = Scratch::take();
-            let keys = scratch.slice::<u64>(n);
-            for (i, (key, x)) in keys.iter_mut().zip(x).enumerate() {
-                let own = x.key().unwrap_or(0);
-                let own = if direction == Direction::Ascending { own } else { !own };
-                *key = u64::from(own) << 32 | i as u64;
-            }
-            keys.sort_unstable();
-            for (out, key) in out.iter_mut().zip(&*keys) {
-                *out = I::of(*key as u32 as usize);
-            }
+        let mut scratch = Scratch::take();
+        if let Some(keys) = keyed(x, direction, &mut scratch) {
+            out.iter_mut().zip(keys).for_each(|(out, key)| *out = I::of(*key as u32 as usize));
             return;
         }
         for (i, out) in out.iter_mut().enumerate() {

@@ -161,6 +161,12 @@ fn long_rows_are_ordered_as_short_ones() {
                     places
                 });
                 assert!(found.iter().copied().eq(expected), "{n} {direction:?}");
+                let mut sorted = x.clone();
+                sort(&x, n, direction, &mut sorted);
+                let places = found.iter().enumerate().map(|(at, &place)| at / n * n + place as usize);
+                // To the bit, zeros of both signs included.
+                let same = |(a, place): (&T, usize)| format!("{a:?}") == format!("{:?}", x[place]);
+                assert!(sorted.iter().zip(places).all(same), "{n} {direction:?}");
             }
             let (mut greatest, mut places, mut all) =
                 (vec![x[0]; 2 * k], vec![0i32; 2 * k], vec![0i32; 2 * n]);
