@@ -3,6 +3,7 @@
 use super::kernel::Kernel;
 use super::lines::Lines;
 use super::transpose::Square;
+use crate::half_float::HalfFloat;
 use bytemuck::Pod;
 use half::{bf16, f16};
 use std::ops::{AddAssign, Div};
@@ -106,15 +107,15 @@ macro_rules! narrow {
 
             #[inline(always)]
             fn widen(self) -> f32 {
-                self.to_f32()
+                HalfFloat::widen(self)
             }
             #[inline(always)]
             fn round(sum: f32) -> $type {
-                <$type>::from_f32(sum)
+                HalfFloat::narrow(sum)
             }
             #[inline(always)]
             fn plus(self, other: $type) -> $type {
-                <$type>::from_f32(self.to_f32() + other.to_f32())
+                HalfFloat::narrow(HalfFloat::widen(self) + HalfFloat::widen(other))
             }
         }
     };
