@@ -118,8 +118,20 @@ pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T],
         shape.check(x.len(), dy.len());
         let (image_len, [deep, high, wide]) = (shape.image_len(), axes);
         let across = wide.count * shape.channels;
+        // Windows that cover everything and lie inside write every element.
+        let covers = |axis: &Axis| {
+            axis.first == 0
+                && axis.stride == axis.taps
+                && axis.dilation == 1
+                && axis.count * axis.taps == axis.extent
+        };
+        let taps: usize = axes.iter().map(|axis| axis.taps).product();
+        let covered =
+            axes.iter().all(covers) && shape.channels.is_multiple_of(LANES) && taps <= Line::MOST_TAPS;
         parallel::rows(dx, image_len, shape.work(4), &|image, dx| {
-            dx.fill(T::round(T::Acc::ZERO));
+            if !covered {
+                dx.fill(T::round(T::Acc::ZERO));
+            }
             for line in 0..deep.count * high.count {
                 let (d, h) = (line / high.count, line % high.count);
                 let dy = &dy[(image * deep.count * high.count + line) * across..][..across];
@@ -279,7 +291,10 @@ clones! {
                         }
                     }
                     // Arrays of their own, or the compiler does not see that these loops are vectors.
-                    let sums = dy.map(|dy| zero.plus(dy));
+                    let mut sums = [zero; LANES];
+                    for l in 0..LANES {
+                        sums[l] = zero.plus(dy[l]);
+                    }
                     for (tap, offset) in (0..).zip(offsets) {
                         let mut line = [zero; LANES];
                         for l in 0..LANES {

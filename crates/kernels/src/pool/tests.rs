@@ -83,6 +83,28 @@ fn maxima_their_places_and_their_gradients_are_right_and_always_the_same() {
     }
 }
 
+/// Windows side by side that cover the image, where every element is written once.
+#[test]
+fn gradients_of_windows_that_cover_everything() {
+    let mut numbers = Numbers(23);
+    for (high, wide, taps) in
+        [(4, 6, [2, 2]), (3, 5, [3, 1]), (8, 8, [4, 4]), (4, 7, [2, 2]), (10, 10, [5, 5])]
+    {
+        let window = Window::new(&[high, wide], &taps, &taps, &[1, 1], &[(0, 0); 2]).unwrap();
+        for channels in [16, 24, 32] {
+            let shape = PoolShape { batch: 5, window, channels };
+            let x = numbers.vec::<f32, f32>(shape.input_len().unwrap());
+            let dy = numbers.vec::<f32, f32>(shape.output_len().unwrap());
+            let (mut y, mut places) = (dy.clone(), vec![0; dy.len()]);
+            max_pool_with_argmax(&shape, false, &x, &mut y, &mut places);
+            let mut expected = x.clone();
+            max_pool_grad_with_argmax(&shape, false, &places, &dy, &mut expected);
+            let found = always(x.len(), |dx: &mut [f32]| max_pool_grad(&shape, &x, &dy, dx));
+            assert_eq!(found, expected, "{shape:?}");
+        }
+    }
+}
+
 #[test]
 fn maxima_of_other_types() {
     let window = Window::new(&[5], &[2], &[2], &[1], &[(0, 1)]).unwrap();
