@@ -44,6 +44,8 @@ pub trait Executable: Send + Sync {
     fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results>;
     /// The plan as text, for people.
     fn describe(&self) -> String;
+    /// The bytes that a run needs beside arguments, variables and results; `None` if only the run tells.
+    fn temporary(&self) -> Option<usize>;
 }
 
 #[doc(hidden)]

@@ -55,8 +55,9 @@ pub use tensor::{
 };
 pub use tensor_array::TensorArray;
 pub use trace::{
-    Change, Concrete, Function, Leaf, LeafKind, Miss, Rebuild, Rows, Rule, Signatures, State, Structure,
-    TensorRange, Visitor, functions_run_eagerly, init_scope, name_scope, rows, run_functions_eagerly,
+    Change, Concrete, Function, Leaf, LeafKind, MemoryNeeds, Miss, Rebuild, Rows, Rule, Signatures, State,
+    Structure, TensorRange, Visitor, functions_run_eagerly, init_scope, name_scope, rows,
+    run_functions_eagerly,
 };
 pub use variable::Variable;
 pub use variable_cell::VariableCell;

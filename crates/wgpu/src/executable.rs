@@ -367,6 +367,9 @@ impl<'g> Planner<'g> {
 }
 
 impl Executable for GpuExecutable {
+    fn temporary(&self) -> Option<usize> {
+        None
+    }
     fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results> {
         let mut values: Vec<Option<Buffer>> = vec![None; self.metas.len()];
         let missing = || Error::internal("graph", "a value is used before it is made");

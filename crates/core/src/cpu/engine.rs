@@ -155,4 +155,7 @@ impl Executable for Interpreter {
     fn describe(&self) -> String {
         format!("{} nodes, one by one", self.graph.nodes.len())
     }
+    fn temporary(&self) -> Option<usize> {
+        None
+    }
 }

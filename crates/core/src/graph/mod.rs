@@ -3,6 +3,7 @@
 //! A graph may be symbolic in named dimensions; [`Graph::bind`] makes the concrete one for one set of sizes, by running
 //! the same shape rules again. The spec that every pass must keep is written at [`Graph::verify`].
 
+mod cost;
 mod draw;
 mod inside;
 mod parse;
@@ -11,6 +12,8 @@ pub mod passes;
 mod tests;
 mod text;
 mod verify;
+
+pub use cost::{Cost, Costs, OpCost};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::{Error, Kind, Place, Result};

@@ -3,7 +3,7 @@
 use super::function::Function;
 use super::signature::Trace;
 use crate::error::{Error, Kind, Place, Result, catch};
-use crate::graph::Graph;
+use crate::graph::{Costs, Graph, passes};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -58,6 +58,33 @@ impl Concrete {
     pub fn plan(&self, arguments: &[Tensor]) -> Result<String> {
         Ok(self.trace.program(arguments)?.executable()?.describe())
     }
+    /// What a call with these arguments costs: operations and bytes, op by op, from shapes alone. Nothing runs.
+    ///
+    /// Source: `tf.compat.v1.profiler` counts the same, of a graph that has run.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not fit.
+    pub fn cost(&self, arguments: &[Tensor]) -> Result<Costs> {
+        let program = self.trace.program(arguments)?;
+        Ok(passes::optimise(&program.graph, program.device)?.costs())
+    }
+    /// What memory a call with these arguments needs. It is planned if need be; nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not fit, or the graph cannot be compiled.
+    pub fn memory(&self, arguments: &[Tensor]) -> Result<MemoryNeeds> {
+        let program = self.trace.program(arguments)?;
+        let graph = &program.graph;
+        let bytes = |metas: &mut dyn Iterator<Item = &Meta>| metas.map(|m| m.bytes().unwrap_or(0)).sum();
+        Ok(MemoryNeeds {
+            arguments: bytes(&mut graph.inputs.iter().map(|v| graph.meta(*v))),
+            variables: bytes(&mut program.variables.iter().map(Variable::meta)),
+            results: bytes(&mut graph.outputs.iter().map(|v| graph.meta(*v))),
+            temporary: program.executable()?.temporary(),
+        })
+    }
     /// Runs it on the tensors of the arguments and gives the tensors of the result.
     ///
     /// # Errors
@@ -76,6 +103,26 @@ impl Concrete {
             .map_err(|e| e.at(at))?
             .call(arguments, at)
             .map(|results| results.into_vec())
+    }
+}
+
+/// The memory that a call needs, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryNeeds {
+    /// Arguments, and tensors from outside that the body uses.
+    pub arguments: usize,
+    /// The variables that it reads or writes.
+    pub variables: usize,
+    /// What it gives back.
+    pub results: usize,
+    /// What it needs in between, as it is planned; `None` where sizes, and so the plan, are known only when it runs.
+    pub temporary: Option<usize>,
+}
+
+impl MemoryNeeds {
+    /// All of it: the most that is in use at one time.
+    pub fn peak(&self) -> Option<usize> {
+        Some(self.arguments + self.variables + self.results + self.temporary?)
     }
 }
 

@@ -25,7 +25,7 @@ mod structure;
 mod tests;
 mod visitor;
 
-pub use concrete::Concrete;
+pub use concrete::{Concrete, MemoryNeeds};
 pub use explore::{Rows, State, TensorRange, rows};
 
 pub(crate) use context::{

@@ -64,7 +64,7 @@ impl Program {
         }
         // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
         let made = match self.graph.is_concrete() {
-            true => self.device.backend().compile(&passes::optimise(&self.graph, self.device)?)?,
+            true => passes::compile(&self.graph, self.device)?,
             false => self.device.backend().compile(&self.graph)?,
         };
         Ok(self.executable.get_or_init(|| made))

@@ -49,6 +49,10 @@ impl Repeat {
             spare: Mutex::default(),
         })
     }
+    /// The bytes of its plans and of its own set of carried values.
+    pub(super) fn bytes(&self) -> usize {
+        self.condition.bytes() + self.body.bytes() + self.carried.iter().sum::<usize>()
+    }
     pub(super) fn describe(&self) -> String {
         let turns = match self.trips {
             Some(n) => format!("{n} turns\n"),

@@ -191,6 +191,44 @@ impl Executable for Plan {
                 }
             };
         }
+        text + &self.memory_map()
+    }
+    fn temporary(&self) -> Option<usize> {
+        Some(self.bytes())
+    }
+}
+
+impl Plan {
+    /// The bytes of the arena and of the plans inside.
+    fn bytes(&self) -> usize {
+        let inside = |step: &Step| match step {
+            Step::If { sides, .. } => sides[0].bytes().max(sides[1].bytes()),
+            Step::While { repeat, .. } => repeat.bytes(),
+            _ => 0,
+        };
+        self.arena + self.steps.iter().map(inside).sum::<usize>()
+    }
+    /// Where the results of steps lie, a line for each.
+    fn memory_map(&self) -> String {
+        let mut text = String::new();
+        for (i, step) in self.steps.iter().enumerate() {
+            let outputs = match step {
+                Step::Fused { outputs, .. }
+                | Step::Copy { outputs, .. }
+                | Step::Kernel { outputs, .. }
+                | Step::If { outputs, .. }
+                | Step::While { outputs, .. } => outputs,
+                _ => continue,
+            };
+            for Slot { place, meta, bytes, .. } in outputs {
+                let place = match place {
+                    Place::Arena(from) => format!("arena {from}..{}", from + bytes),
+                    Place::Output(k) => format!("result memory {k}, {bytes} bytes"),
+                    place => format!("{place:?}, {bytes} bytes"),
+                };
+                text += &format!("  memory: {meta} of step {i} at {place}\n");
+            }
+        }
         text
     }
 }

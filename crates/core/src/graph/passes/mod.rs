@@ -1,6 +1,7 @@
 //! Passes: each makes a smaller or faster graph that computes the same bits and has the same effects in the same order.
 //!
-//! [`optimise`] runs them; with `TENFOLD_DUMP=dir` the text after each pass is written there. In debug builds the spec
+//! [`optimise`] runs them; with `TENFOLD_DUMP=dir` the text after each pass is written there, and the plan: fused groups and where
+//! results lie. In debug builds the spec
 //! is checked after each pass.
 
 mod constants;
@@ -14,9 +15,10 @@ mod same;
 mod simplify;
 
 use super::{Graph, Node, Value, VariableInfo};
-use crate::device::Device;
+use crate::device::{Device, Executable};
 use crate::error::Result;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One pass.
@@ -82,11 +84,29 @@ pub static PASSES: &[Pass] = &[
 ///
 /// Only from bugs: a pass that breaks the spec (checked in debug builds), or a dump folder that cannot be written.
 pub fn optimise(graph: &Graph, device: Device) -> Result<Graph> {
-    optimise_into(
-        graph,
-        device,
-        std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from),
-    )
+    Ok(optimise_into(graph, device, dump_folder())?.0)
+}
+
+/// [`optimise`], and then the executable; its plan is written with the text after each pass.
+pub(crate) fn compile(graph: &Graph, device: Device) -> Result<Arc<dyn Executable>> {
+    compile_into(graph, device, dump_folder())
+}
+
+pub(crate) fn compile_into(
+    graph: &Graph,
+    device: Device,
+    dump: Option<PathBuf>,
+) -> Result<Arc<dyn Executable>> {
+    let (graph, dump) = optimise_into(graph, device, dump)?;
+    let made = device.backend().compile(&graph)?;
+    if dump.0.is_some() {
+        dump.text(PASSES.len() + 1, "plan", &made.describe())?;
+    }
+    Ok(made)
+}
+
+fn dump_folder() -> Option<PathBuf> {
+    std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from)
 }
 
 /// [`optimise`] for a graph inside a node, without writing dumps.
@@ -95,9 +115,11 @@ pub(crate) fn optimise_inside(graph: &Graph, variables: &[VariableInfo], device:
 }
 
 /// [`optimise`], with the text of each step written to a new folder inside `dump`.
-pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<Graph> {
+pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<(Graph, Dump)> {
     let dump = Dump::begin(graph, dump)?;
-    run_all(graph, &graph.variables, device, &mut |i, name, graph| dump.write(i + 1, name, graph))
+    let made =
+        run_all(graph, &graph.variables, device, &mut |i, name, graph| dump.write(i + 1, name, graph))?;
+    Ok((made, dump))
 }
 
 /// All passes on a graph of a function with these variables; `after` is told of each.
@@ -122,7 +144,7 @@ fn run_all(
 }
 
 /// Where the text of each step goes.
-struct Dump(Option<PathBuf>);
+pub(crate) struct Dump(Option<PathBuf>);
 
 static DUMPS: AtomicUsize = AtomicUsize::new(0);
 
@@ -141,8 +163,14 @@ impl Dump {
         Ok(dump)
     }
     fn write(&self, step: usize, name: &str, graph: &Graph) -> Result<()> {
+        match self.0 {
+            Some(_) => self.text(step, name, &graph.to_string()),
+            None => Ok(()),
+        }
+    }
+    fn text(&self, step: usize, name: &str, text: &str) -> Result<()> {
         if let Some(folder) = &self.0 {
-            std::fs::write(folder.join(format!("{step:02}_{name}.txt")), graph.to_string())?;
+            std::fs::write(folder.join(format!("{step:02}_{name}.txt")), text)?;
         }
         Ok(())
     }
