@@ -3,12 +3,12 @@
 use super::function::Function;
 use super::program::Program;
 use super::signature::Trace;
-use dashmap::DashMap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How many traces a function keeps unless `max_traces` asks for more.
 pub(crate) const BOUND: usize = 128;
@@ -22,9 +22,12 @@ pub(crate) struct Slot {
     used: AtomicU64,
 }
 
-/// The traces of one function.
+type Slots = HashMap<Box<[u64]>, Arc<Slot>, FxBuildHasher>;
+
+/// The traces of one function. One lock guards them all, so that no thread ever sees more of them than the bound; calls
+/// that a thread made lately do not come here.
 pub(crate) struct Cache {
-    slots: OnceLock<DashMap<Box<[u64]>, Arc<Slot>, FxBuildHasher>>,
+    slots: RwLock<Slots>,
     clock: AtomicU64,
     /// Raised by clearing, so that the threads' last hits are not used any more.
     generation: AtomicU64,
@@ -32,40 +35,52 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) const fn new() -> Cache {
-        Cache { slots: OnceLock::new(), clock: AtomicU64::new(0), generation: AtomicU64::new(0) }
+        Cache {
+            slots: RwLock::new(HashMap::with_hasher(FxBuildHasher)),
+            clock: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+        }
     }
-    fn slots(&self) -> &DashMap<Box<[u64]>, Arc<Slot>, FxBuildHasher> {
-        self.slots.get_or_init(|| DashMap::with_hasher_and_shard_amount(FxBuildHasher, 4))
+    // No code of the user's runs under the lock, and each change is one operation of the map: poison says nothing.
+    fn read(&self) -> RwLockReadGuard<'_, Slots> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn write(&self) -> RwLockWriteGuard<'_, Slots> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
     }
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
     /// The trace of this key, if there is one.
     pub(crate) fn get(&self, words: &[u64]) -> Option<Arc<Slot>> {
-        let slot = self.slots().get(words)?.clone();
+        let slot = self.read().get(words)?.clone();
         slot.trace.get()?;
         self.touch(&slot);
         Some(slot)
     }
     /// The place of this key, made if need be; the least recently used one makes room.
     pub(crate) fn slot(&self, words: &[u64], bound: usize) -> Arc<Slot> {
-        let slot = self.slots().entry(words.into()).or_default().clone();
+        // A dropped trace may own what runs code; not while the lock is held.
+        let mut dropped = Vec::new();
+        let mut slots = self.write();
+        let slot = slots.entry(words.into()).or_default().clone();
         self.clock.fetch_add(1, Ordering::Relaxed);
         self.touch(&slot);
-        while self.slots().len() > bound {
+        while slots.len() > bound {
             let oldest =
-                self.slots().iter().min_by_key(|s| s.used.load(Ordering::Relaxed)).map(|s| s.key().clone());
-            match oldest {
-                Some(key) => self.slots().remove(&key),
-                None => break,
-            };
+                slots.iter().min_by_key(|(_, s)| s.used.load(Ordering::Relaxed)).map(|(k, _)| k.clone());
+            dropped.extend(oldest.and_then(|key| slots.remove(&key)));
         }
+        drop(slots);
         slot
     }
     /// Forgets a place whose trace failed, unless another thread waits to make its trace there: the map holds it, and the
     /// thread that failed.
     pub(crate) fn forget(&self, words: &[u64]) {
-        self.slots().remove_if(words, |_, slot| slot.trace.get().is_none() && Arc::strong_count(slot) <= 2);
+        let mut slots = self.write();
+        if slots.get(words).is_some_and(|slot| slot.trace.get().is_none() && Arc::strong_count(slot) <= 2) {
+            slots.remove(words);
+        }
     }
     /// Notes a use. In the steady state nothing is written, because the clock moves with misses only.
     pub(crate) fn touch(&self, slot: &Slot) {
@@ -76,11 +91,12 @@ impl Cache {
     }
     pub(crate) fn clear(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.slots().clear();
+        let dropped = std::mem::take(&mut *self.write());
+        drop(dropped);
     }
     /// All traces, in the order in which they were made.
     pub(crate) fn traces(&self) -> Vec<Arc<Trace>> {
-        let mut all: Vec<Arc<Trace>> = self.slots().iter().filter_map(|s| s.trace.get().cloned()).collect();
+        let mut all: Vec<Arc<Trace>> = self.read().values().filter_map(|s| s.trace.get().cloned()).collect();
         all.sort_by_key(|t| t.number);
         all
     }
