@@ -289,6 +289,18 @@ pub(super) fn set_results(results: &[Tensor], at: Place) -> Result<()> {
     })
 }
 
+/// Whether every element is known to be one number, so that no tape has anything to say of it.
+pub(super) fn is_fill(x: &Tensor) -> Result<bool> {
+    with_top(|state| {
+        let Some(symbol) = x.symbol().filter(|s| s.trace == state.id) else { return Ok(false) };
+        let mut node = state.graph.node(symbol.value.node);
+        while node.is(&ops::BROADCAST_TO) {
+            node = state.graph.node(node.inputs[0].node);
+        }
+        Ok(node.is(&ops::CONSTANT))
+    })
+}
+
 /// The variables of the function that is being traced, by slot.
 pub(super) fn function_variables() -> Result<Vec<Variable>> {
     with_function(|state| Ok(state.variables.clone()))

@@ -4,6 +4,7 @@
 //! entered again. A value of the traces around it that a graph uses becomes a capture; the graphs of one node get all
 //! captures of all of them as operands, in one order.
 
+use super::by_rows::by_rows;
 use super::context::{self, Custom};
 use super::{flow_grad, flow_reads};
 use crate::dim::Dim;
@@ -179,9 +180,9 @@ pub(crate) fn make_loop(
     extras: usize,
     at: Place,
 ) -> Result<Vec<Tensor>> {
-    let mut results = flow_grad::make(draft_while(made, condition, body), at)?;
-    results.truncate(made.initial.len() + extras);
-    Ok(results)
+    let (draft, places) = by_rows(draft_while(made, condition, body), extras)?;
+    let results = flow_grad::make(draft, at)?;
+    Ok(places.into_iter().map(|k| results[k].clone()).collect())
 }
 
 /// The node of a loop.

@@ -13,7 +13,7 @@ use crate::dim::Dim;
 use crate::door;
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::op::Attrs;
+use crate::op::{Attrs, Cpu};
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape::{self, CallPullback, GradientTape};
@@ -23,6 +23,11 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
+
+/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives.
+fn worth_keeping(node: &Node) -> bool {
+    matches!(node.op.cpu, Cpu::Kernel(_))
+}
 
 /// Makes a node with graphs: its results.
 pub(super) fn make(draft: Draft, at: Place) -> Result<Vec<Tensor>> {
@@ -203,7 +208,9 @@ fn kept_graph(
             // A derivative of a higher order goes back through what the lower one used: one value of it, not two.
             let shared =
                 orders > 1 && !node.is(&ops::INPUT) && !node.is(&ops::CONSTANT) && values.iter().any(float);
-            if shared || !steady.again(node) {
+            // An `if` would have to fill what the other side has kept.
+            let dear = name == "body" && worth_keeping(node);
+            if shared || dear || !steady.again(node) {
                 results.extend(values.iter().cloned());
             }
         }

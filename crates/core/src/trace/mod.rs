@@ -1,5 +1,6 @@
 //! Tracing: while a function's body runs with symbolic tensors, ops become nodes here.
 
+mod by_rows;
 mod cache;
 mod concrete;
 mod context;

@@ -4,10 +4,11 @@
 use super::{Rebuild, run_all};
 use crate::device::Device;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Place, Result};
 use crate::graph::{Graph, Node, Value, VariableInfo};
 use crate::op::{Attrs, Effect};
 use crate::ops;
+use crate::shape::Meta;
 use crate::tensor::Scalar;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -374,11 +375,16 @@ pub(super) fn hoist(graph: &Graph) -> Result<Graph> {
     Ok(rebuild.finish())
 }
 
-fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
+fn hoist_from(rebuild: &mut Rebuild<'_>, old: &Node) {
+    let (node, mut operands) = without_steady_rows(&rebuild.new, old, rebuild.operands(old).to_vec());
+    let node = &node;
     let (carried, rows) = (node.attrs.int("carried") as usize, node.attrs.int("rows") as usize);
-    let mut operands: Vec<Value> = rebuild.operands(node).to_vec();
     let whole = operands.len() - rows;
     let (condition, mut body) = (node.attrs.graph("condition"), (**node.attrs.graph("body")).clone());
+    let mut written = vec![];
+    node.each_write(&mut |slot| written.push(slot));
+    let unwritten =
+        |n: &Node| n.is(&ops::READ_VARIABLE) && !written.contains(&(n.attrs.int("slot") as usize));
     // Where each value of the body is outside, if it is the same in each turn.
     let mut outside: Vec<Option<SmallVec<[Value; 1]>>> = vec![];
     let mut moved: Vec<usize> = vec![];
@@ -386,6 +392,10 @@ fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
         let place = if inner.is(&ops::INPUT) {
             let k = inner.attrs.int("index") as usize;
             (k >= carried && k < whole).then(|| SmallVec::from_elem(operands[k], 1))
+        } else if unwritten(inner) {
+            let at = rebuild.new.push(inner.clone());
+            moved.push(i);
+            Some(SmallVec::from_elem(Value { node: at, output: 0 }, 1))
         } else if inner.effect() != Effect::Pure || inner.inputs.is_empty() {
             None
         } else {
@@ -415,7 +425,7 @@ fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
         outside.push(place);
     }
     if moved.is_empty() {
-        rebuild.copy(node);
+        rebuild.keep(Node { inputs: operands.into_iter().collect(), ..node.clone() });
         return;
     }
     // Values that the rest of the body uses become inputs; those used only by moved nodes are gone.
@@ -437,20 +447,7 @@ fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
         let meta = body.meta(*v).clone();
         let at = body.node(v.node).at;
         for graph in [&mut made, &mut ask] {
-            let attrs =
-                Attrs::new().with("index", 0usize).with("dtype", meta.dtype).with("shape", &meta.shape);
-            let input = Node {
-                op: &ops::INPUT,
-                inputs: SmallVec::new(),
-                attrs,
-                outputs: SmallVec::from_elem(meta.clone(), 1),
-                at,
-                scope: "",
-                backward: false,
-            };
-            let value = Value { node: graph.push(input), output: 0 };
-            graph.inputs.insert(whole + k, value);
-            graph.input_names.insert(whole + k, format!("before_{}_{}", v.node, v.output));
+            insert_input(graph, whole + k, &meta, format!("before_{}_{}", v.node, v.output), at);
         }
         replaced.insert(*v, made.inputs[whole + k]);
     }
@@ -458,6 +455,70 @@ fn hoist_from(rebuild: &mut Rebuild<'_>, node: &Node) {
     ask = ordered(&ask, &FxHashMap::default());
     let attrs = node.attrs.clone().replaced("condition", ask).replaced("body", body);
     rebuild.keep(Node { inputs: operands.into_iter().collect(), attrs, ..node.clone() });
+}
+
+/// Gives a graph one more input, whose node stands at its end.
+fn insert_input(graph: &mut Graph, place: usize, meta: &Meta, name: String, at: Place) {
+    let attrs = Attrs::new().with("index", place).with("dtype", meta.dtype).with("shape", &meta.shape);
+    let outputs = SmallVec::from_elem(meta.clone(), 1);
+    let input =
+        Node { op: &ops::INPUT, inputs: SmallVec::new(), attrs, outputs, at, scope: "", backward: false };
+    let value = Value { node: graph.push(input), output: 0 };
+    graph.inputs.insert(place, value);
+    graph.input_names.insert(place, name);
+}
+
+/// A loop back takes a row a turn of what a forward loop stacked. Rows that are all the same, because the forward loop never
+/// changed them, are operands that stay.
+fn without_steady_rows(outer: &Graph, node: &Node, operands: Vec<Value>) -> (Node, Vec<Value>) {
+    let rows = node.attrs.int("rows") as usize;
+    let whole = operands.len() - rows;
+    let mut steady: Vec<(usize, Value)> =
+        (whole..operands.len()).filter_map(|k| Some((k, never_changed(outer, operands[k])?))).collect();
+    if node.attrs.shape("trips")[0].size().is_none() && steady.len() == rows {
+        // The number of rows is the number of turns.
+        steady.pop();
+    }
+    if steady.is_empty() {
+        return (node.clone(), operands);
+    }
+    let moves = |k: &usize| steady.iter().any(|s| s.0 == *k);
+    let order: Vec<usize> = (0..whole)
+        .chain(steady.iter().map(|s| s.0))
+        .chain((whole..operands.len()).filter(|k| !moves(k)))
+        .collect();
+    let body = reordered(node.attrs.graph("body"), &order);
+    let mut condition = (**node.attrs.graph("condition")).clone();
+    for (k, (row, _)) in steady.iter().enumerate() {
+        let (value, name) = (body.inputs[whole + k], body.input_names[whole + k].clone());
+        let meta = body.meta(value).clone();
+        insert_input(&mut condition, whole + k, &meta, name, body.node(value.node).at);
+        debug_assert_eq!(order[whole + k], *row);
+    }
+    let condition = ordered(&condition, &FxHashMap::default());
+    let value = |k: &usize| steady.iter().find(|s| s.0 == *k).map_or(operands[*k], |s| s.1);
+    let sorted = order.iter().map(value).collect();
+    let attrs = node
+        .attrs
+        .clone()
+        .replaced("condition", condition)
+        .replaced("body", body)
+        .replaced("rows", rows - steady.len());
+    (Node { attrs, ..node.clone() }, sorted)
+}
+
+/// What each row of a stack is, if the loop that stacked it had it as an operand that stays.
+fn never_changed(outer: &Graph, stack: Value) -> Option<Value> {
+    let made = outer.node(stack.node);
+    if !made.is(&ops::WHILE) {
+        return None;
+    }
+    let (carried, rows) = (made.attrs.int("carried") as usize, made.attrs.int("rows") as usize);
+    let body = made.attrs.graph("body");
+    let given = body.node(body.outputs[stack.output as usize].node);
+    let k = given.is(&ops::INPUT).then(|| given.attrs.int("index") as usize)?;
+    let stacked = stack.output as usize >= carried;
+    (stacked && (carried..made.inputs.len() - rows).contains(&k)).then(|| made.inputs[k])
 }
 
 /// The graph with its inputs first, and with other values in place of some; nodes that nobody needs any more are dropped.
