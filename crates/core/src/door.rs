@@ -7,6 +7,7 @@ use crate::device::{Device, Outputs};
 use crate::dim::Dim;
 use crate::error::{Error, Kind, OrRaise, Place, Result};
 use crate::op::{Attrs, Cpu, Fault, Infer, OpDef};
+use crate::profiler::{self, What};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -80,6 +81,10 @@ pub fn try_apply(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result
 #[inline]
 fn enter(op: &'static OpDef, inputs: &[&Tensor], metas: &[&Meta], attrs: Attrs) -> Result<Outputs> {
     let (at, backward) = here();
+    let _span = match profiler::is_active() && !trace::is_tracing() {
+        true => profiler::open(What::Eager, || op.name, Some(at)),
+        false => None,
+    };
     let inferred =
         op.sig.check(metas, &attrs).and_then(|()| (op.infer)(&Infer { inputs: metas, attrs: &attrs }));
     let outs = match inferred {
@@ -111,6 +116,7 @@ fn enter(op: &'static OpDef, inputs: &[&Tensor], metas: &[&Meta], attrs: Attrs) 
 pub(crate) fn apply1(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Tensor> {
     if attrs.is_empty()
         && !trace::is_tracing()
+        && !profiler::is_active()
         && let Some(made) = device::alike(op, inputs)
     {
         let (at, _) = here();

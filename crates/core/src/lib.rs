@@ -14,6 +14,7 @@ pub mod dim;
 pub mod door;
 pub mod dtype;
 pub mod error;
+mod files;
 pub mod graph;
 pub mod losses;
 pub mod memory;
@@ -23,6 +24,7 @@ pub mod ops;
 pub mod optimizers;
 #[doc(hidden)]
 pub mod private;
+pub mod profiler;
 pub mod random;
 pub mod shape;
 mod tape;

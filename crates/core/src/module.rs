@@ -9,7 +9,7 @@ use crate::trace::{Structure, Visitor, is_tracing};
 use crate::variable::Variable;
 use rustc_hash::FxHashSet;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 /// A structure that owns variables: a layer, a model. `#[derive(Module)]` writes it.
@@ -110,18 +110,9 @@ fn write(variables: &[(String, Variable)], path: &Path) -> Result<()> {
             ))
         })
         .collect::<Result<Vec<_>>>()?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.part", std::process::id()));
-    let temporary = Path::new(&temporary);
-    let written = safetensors::serialize_to_file(views, None, temporary)
-        .map_err(|e| failed(&e))
-        .and_then(|()| File::open(temporary)?.sync_all().map_err(Error::from))
-        .and_then(|()| fs::rename(temporary, path).map_err(Error::from));
-    if written.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(temporary);
-    }
-    written
+    crate::files::replace(path, |file| {
+        safetensors::serialize_to_file(views, None, file).map_err(|e| failed(&e))
+    })
 }
 
 fn read(variables: &[(String, Variable)], path: &Path) -> Result<()> {

@@ -15,6 +15,7 @@ use super::visitor::{Rebuild, TensorSpec, Visitor};
 use crate::device::Device;
 use crate::dim::Dim;
 use crate::error::{Error, Kind, Place, Result};
+use crate::profiler::{self, What};
 use crate::shape::Shape;
 use crate::warning::{self, Warning};
 use std::any::Any;
@@ -308,6 +309,7 @@ impl Call {
             template.visit(&mut visitor);
             return Ok(template.rebuild(&mut Rebuild::new(&visitor.tensors, &[])));
         }
+        let _span = profiler::open(What::Call, || self.function.name, Some(self.at));
         let outputs = program.call(&self.visitor.tensors, self.at)?;
         Ok(template.rebuild(&mut Rebuild::new(&outputs, &[])))
     }
@@ -404,6 +406,7 @@ impl Pending {
             };
             let mut forget = Forget(Some((function, &self.key)));
             if slot.trace.get().is_none() {
+                let _span = profiler::open(What::Trace, || function.name, Some(call.at));
                 let trace = self.build(visit, body)?;
                 // Only a second thread inside another trace can have been faster; its trace is as good.
                 let _ = slot.trace.set(Arc::new(trace));

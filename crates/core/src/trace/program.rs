@@ -8,6 +8,7 @@ use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Value, passes};
 use crate::op::Attrs;
 use crate::ops;
+use crate::profiler::{self, What};
 use crate::tape;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -62,6 +63,7 @@ impl Program {
         if let Some(ready) = self.executable.get() {
             return Ok(ready);
         }
+        let _span = profiler::open(What::Compile, || self.name, None);
         // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
         let made = match self.graph.is_concrete() {
             true => passes::compile(&self.graph, self.device)?,

@@ -241,7 +241,7 @@ impl Builder<'_> {
                 } else if node.is(&ops::IF) {
                     let side = |name| build(node.attrs.graph(name));
                     Step::If {
-                        node: n as usize,
+                        node: n,
                         condition: self.slot(node.inputs[0])?,
                         inputs: self.slots(node.inputs[1..].iter().copied())?,
                         outputs: self.slots(outputs)?,
@@ -249,7 +249,7 @@ impl Builder<'_> {
                     }
                 } else if node.is(&ops::WHILE) {
                     Step::While {
-                        node: n as usize,
+                        node: n,
                         inputs: self.slots(node.inputs.iter().copied())?,
                         outputs: self.slots(outputs)?,
                         repeat: Box::new(Repeat::new(node)?),
@@ -260,14 +260,14 @@ impl Builder<'_> {
                             let metas: SmallVec<[&Meta; 4]> =
                                 node.inputs.iter().map(|v| self.graph.meta(*v)).collect();
                             Step::Copy {
-                                node: n as usize,
+                                node: n,
                                 copies: plan(&metas, &node.attrs, &node.outputs),
                                 inputs: self.slots(node.inputs.iter().copied())?,
                                 outputs: self.slots(outputs)?,
                             }
                         }
                         Cpu::Engine(_) => Step::Engine {
-                            node: n as usize,
+                            node: n,
                             inputs: self.slots(node.inputs.iter().copied())?,
                             made: self
                                 .slots(outputs)?
@@ -279,7 +279,7 @@ impl Builder<'_> {
                                 .collect(),
                         },
                         _ => Step::Kernel {
-                            node: n as usize,
+                            node: n,
                             inputs: self.slots(node.inputs.iter().copied())?,
                             outputs: self.slots(outputs)?,
                         },

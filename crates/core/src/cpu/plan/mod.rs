@@ -67,19 +67,34 @@ enum Step {
     /// A fused group: its results, then the variables that it writes.
     Fused { program: Box<Program>, inputs: Vec<Slot>, outputs: Vec<Slot>, stores: Vec<Store> },
     /// Strided copies, derived when the plan was built.
-    Copy { node: usize, copies: Copies, inputs: Vec<Slot>, outputs: Vec<Slot> },
+    Copy { node: u32, copies: Copies, inputs: Vec<Slot>, outputs: Vec<Slot> },
     /// Any other kernel.
-    Kernel { node: usize, inputs: Vec<Slot>, outputs: Vec<Slot> },
+    Kernel { node: u32, inputs: Vec<Slot>, outputs: Vec<Slot> },
     /// A variable's value, kept for the call.
     Read { variable: usize, read: usize, at: usize, bytes: usize },
     /// A variable's new value; reads that nobody needs any more are let go first, so that it can be written in place.
     Assign { variable: usize, value: Slot, release: Vec<usize> },
     /// What only the engine does: prints, asserts, random state.
-    Engine { node: usize, inputs: Vec<Slot>, made: Vec<(usize, usize)> },
+    Engine { node: u32, inputs: Vec<Slot>, made: Vec<(usize, usize)> },
     /// One of two plans, as the scalar says.
-    If { node: usize, condition: Slot, inputs: Vec<Slot>, outputs: Vec<Slot>, sides: Box<[Plan; 2]> },
+    If { node: u32, condition: Slot, inputs: Vec<Slot>, outputs: Vec<Slot>, sides: Box<[Plan; 2]> },
     /// A plan again and again.
-    While { node: usize, inputs: Vec<Slot>, outputs: Vec<Slot>, repeat: Box<Repeat> },
+    While { node: u32, inputs: Vec<Slot>, outputs: Vec<Slot>, repeat: Box<Repeat> },
+}
+
+impl Step {
+    /// The nodes that it computes; none for what only moves addresses.
+    fn nodes(&self) -> &[u32] {
+        match self {
+            Step::Fused { program, .. } => program.nodes(),
+            Step::Copy { node, .. }
+            | Step::Kernel { node, .. }
+            | Step::Engine { node, .. }
+            | Step::If { node, .. }
+            | Step::While { node, .. } => std::slice::from_ref(node),
+            Step::Read { .. } | Step::Assign { .. } => &[],
+        }
+    }
 }
 
 /// A graph ready to run on the CPU.
@@ -165,29 +180,26 @@ impl Executable for Plan {
     fn describe(&self) -> String {
         let mut text = format!("{} steps, an arena of {} bytes\n", self.steps.len(), self.arena);
         for step in &self.steps {
-            let names = |nodes: &[u32]| -> String {
-                nodes
-                    .iter()
-                    .map(|n| format!("%{n} {}", self.nodes[*n as usize].op.name))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+            let names = || -> String {
+                let name = |n: &u32| format!("%{n} {}", self.nodes[*n as usize].op.name);
+                step.nodes().iter().map(name).collect::<Vec<_>>().join(", ")
             };
             text += &match step {
-                Step::Fused { program, .. } => format!("  fused: {}\n", names(program.nodes())),
-                Step::Copy { node, copies, .. } => {
-                    format!("  {} copies: {}\n", copies.copies.len(), names(&[*node as u32]))
+                Step::Fused { .. } => format!("  fused: {}\n", names()),
+                Step::Copy { copies, .. } => {
+                    format!("  {} copies: {}\n", copies.copies.len(), names())
                 }
-                Step::Kernel { node, .. } => format!("  kernel: {}\n", names(&[*node as u32])),
+                Step::Kernel { .. } => format!("  kernel: {}\n", names()),
                 Step::Read { variable, .. } => format!("  read variable {variable}\n"),
                 Step::Assign { variable, .. } => format!("  assign variable {variable}\n"),
-                Step::Engine { node, .. } => format!("  engine: {}\n", names(&[*node as u32])),
-                Step::If { node, sides, .. } => {
+                Step::Engine { .. } => format!("  engine: {}\n", names()),
+                Step::If { sides, .. } => {
                     let [then, otherwise] = &**sides;
                     let inside = format!("then: {}otherwise: {}", then.describe(), otherwise.describe());
-                    format!("  {}:\n{}", names(&[*node as u32]), indented(&inside))
+                    format!("  {}:\n{}", names(), indented(&inside))
                 }
-                Step::While { node, repeat, .. } => {
-                    format!("  {}:\n{}", names(&[*node as u32]), indented(&repeat.describe()))
+                Step::While { repeat, .. } => {
+                    format!("  {}:\n{}", names(), indented(&repeat.describe()))
                 }
             };
         }

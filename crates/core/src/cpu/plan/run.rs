@@ -11,6 +11,7 @@ use crate::cpu::device::run_kernel;
 use crate::device::Results;
 use crate::error::{Error, Result};
 use crate::op::{View, ViewMut};
+use crate::profiler::{self, What};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -39,9 +40,7 @@ impl Plan {
                 storage.bytes_mut().ok_or_else(|| Error::internal("plan", "fresh memory is shared"))?;
             frame.table[*at] = bytes.as_mut_ptr();
         }
-        for step in &self.steps {
-            self.step(step, frame, variables)?;
-        }
+        self.walk(frame, variables)?;
         self.results.iter().map(|slot| self.result(slot, frame, inputs, &fresh)).collect()
     }
     /// Runs the steps so that result `i` ends in `targets[i]`.
@@ -68,9 +67,7 @@ impl Plan {
         for (at, owner) in self.fresh_at.iter().zip(&self.owners) {
             frame.table[*at] = targets[*owner].ptr;
         }
-        for step in &self.steps {
-            self.step(step, frame, variables)?;
-        }
+        self.walk(frame, variables)?;
         for (i, (slot, target)) in self.results.iter().zip(targets).enumerate() {
             if matches!(slot.place, Place::Output(k) if self.owners[k] == i) {
                 continue;
@@ -82,6 +79,24 @@ impl Plan {
             }
         }
         Ok(())
+    }
+    #[inline]
+    fn walk(&self, frame: &mut Frame, variables: &[Variable]) -> Result<()> {
+        if profiler::is_active() {
+            return self.walk_measured(frame, variables);
+        }
+        self.steps.iter().try_for_each(|step| self.step(step, frame, variables))
+    }
+    #[cold]
+    fn walk_measured(&self, frame: &mut Frame, variables: &[Variable]) -> Result<()> {
+        self.steps.iter().try_for_each(|step| {
+            let nodes = step.nodes();
+            let name =
+                || nodes.iter().map(|n| self.nodes[*n as usize].op.name).collect::<Vec<_>>().join(", ");
+            let at = nodes.first().map(|n| self.nodes[*n as usize].at);
+            let _span = at.and_then(|at| profiler::open(What::Step, name, Some(at)));
+            self.step(step, frame, variables)
+        })
     }
     fn result(&self, slot: &Slot, frame: &Frame, inputs: &[Tensor], fresh: &[Storage]) -> Result<Tensor> {
         let storage = match slot.place {
@@ -127,7 +142,7 @@ impl Plan {
                 Ok(())
             }
             Step::Kernel { node, inputs: operands, outputs } => {
-                let node = &self.nodes[*node];
+                let node = &self.nodes[*node as usize];
                 // SAFETY: as for a fused step.
                 let views = unsafe { views(operands, frame)? };
                 // SAFETY: as above.
@@ -154,7 +169,7 @@ impl Plan {
                 variables[*variable].overwrite(bytes)
             }
             Step::Engine { node, inputs: operands, made } => {
-                let node = &self.nodes[*node];
+                let node = &self.nodes[*node as usize];
                 let mut tensors: SmallVec<[Tensor; 4]> = SmallVec::new();
                 for slot in operands {
                     // SAFETY: nothing runs beside this copy.
