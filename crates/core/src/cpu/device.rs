@@ -36,7 +36,9 @@ pub(crate) fn run_kernel<'b>(
     outputs: &mut [ViewMut<'b>],
 ) -> Result<(), Fault> {
     match op.cpu {
-        Cpu::Elementwise(lookup) => elementwise::run_call(&mut Call { inputs, outputs, attrs }, lookup),
+        Cpu::Elementwise(lookup) => {
+            elementwise::run_call(&mut Call { inputs, outputs, attrs, finish: None }, lookup)
+        }
         Cpu::Reindex(plan) => {
             copy::run(&plan(metas, attrs, out_metas), inputs, outputs);
             Ok(())
@@ -45,7 +47,9 @@ pub(crate) fn run_kernel<'b>(
             outputs[0].bytes.copy_from_slice(inputs[0].bytes);
             Ok(())
         }
-        Cpu::Kernel(kernel) => kernel(&mut Call { inputs, outputs, attrs }),
+        Cpu::Kernel(kernel) | Cpu::Product(kernel) => {
+            kernel(&mut Call { inputs, outputs, attrs, finish: None })
+        }
         Cpu::Dynamic(_) => Err(Fault::new("its sizes are only known when it has run")),
         Cpu::Engine(why) => Err(Fault::new(format!("handled by the engine: {why}"))),
     }

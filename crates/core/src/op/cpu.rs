@@ -25,6 +25,9 @@ pub enum Cpu {
     Reindex(fn(inputs: &[&Meta], attrs: &Attrs, outputs: &[Meta]) -> Copies),
     /// A kernel of its own.
     Kernel(fn(&mut Call<'_, '_>) -> Result<(), Fault>),
+    /// A kernel that hands its elements on as they are finished, so that what is computed of them one by one need not wait
+    /// for all of them: see [`Call::finish`].
+    Product(fn(&mut Call<'_, '_>) -> Result<(), Fault>),
     /// A kernel that decides sizes from values: it makes its results, where the shape rule says
     /// `RUN_TIME_DIM`.
     Dynamic(fn(&[View<'_>], &Attrs) -> Result<Vec<Made>, Fault>),
@@ -151,6 +154,31 @@ pub struct Call<'a, 'b> {
     pub outputs: &'a mut [ViewMut<'b>],
     /// The attributes.
     pub attrs: &'a Attrs,
+    /// Of a [`Cpu::Product`] in a plan: what every run of finished elements is handed to, once, from whichever thread
+    /// computed it.
+    pub finish: Option<&'a Finish<'a>>,
+}
+
+/// A function of finished elements: the number of the first one, and their bytes.
+pub type Finish<'a> = dyn Fn(usize, &mut [u8]) + Sync + 'a;
+
+/// What a kernel of floating-point products does with finished elements, the first of which is number `from`.
+pub(crate) fn epilogue<S, R>(
+    finish: Option<&Finish<'_>>,
+    from: usize,
+    run: impl FnOnce(crate::cpu::gemm::Epilogue<'_, S>) -> R,
+) -> R
+where
+    S: bytemuck::Pod,
+{
+    use crate::cpu::gemm::Epilogue;
+    match finish {
+        Some(f) => {
+            let f = |place: usize, run: &mut [S]| f(from + place, bytemuck::cast_slice_mut(run));
+            run(Epilogue::finish(&f))
+        }
+        None => run(Epilogue::none()),
+    }
 }
 
 /// What a storage type computes in: itself, or `f32` for the half floats, or `bool` for bytes.

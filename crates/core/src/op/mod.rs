@@ -14,7 +14,7 @@ mod sample;
 mod sig;
 
 pub use attr::{Attr, Attrs};
-pub use cpu::{AffineCopy, BlockFn, Call, Copies, Cpu, Made, Sizes, View, ViewMut};
+pub use cpu::{AffineCopy, BlockFn, Call, Copies, Cpu, Finish, Made, Sizes, View, ViewMut};
 pub use gpu::{Combine, Gpu, GpuKernel, ReduceKind, ScanKind};
 pub use grad::{Backward, Grad, Grads};
 pub use infer::{Fault, Infer, Metas, rule};
@@ -24,7 +24,7 @@ pub use sig::{AttrKind, Class, Input, Sig};
 pub(crate) use copies::{Steps, sizes, steps, steps_of};
 #[allow(unused_imports, reason = "the table's comparisons use it through a macro")]
 pub(crate) use cpu::Truth;
-pub(crate) use cpu::{Lane, block, block_out, blocks, cloned, half_tested_through, half_through};
+pub(crate) use cpu::{Lane, block, block_out, blocks, cloned, epilogue, half_tested_through, half_through};
 pub(crate) use sig::sig;
 
 use crate::tensor::Tensor;

@@ -1,11 +1,10 @@
 use super::sliding::{again, conv_shape, seen, slid, windows_of, with_float};
 use crate::cpu::conv::conv;
-use crate::cpu::gemm::Epilogue;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, err, floats,
-    ok, sig,
+    Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, OpDef, Tf, epilogue, err,
+    floats, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -24,7 +23,7 @@ pub static CONV: OpDef = OpDef {
         let s = conv_shape(i.shape(0), i.shape(1), i.attrs)?;
         i.one(i.dtype(0), windows_of(i.shape(0), &s.window, s.out_channels))
     },
-    cpu: Cpu::Kernel(kernel),
+    cpu: Cpu::Product(kernel),
     gpu: Gpu::Kernel(GpuKernel::Conv),
     grad: Grad::Rule(grad),
     exact: Exact::Relative(1e-5),
@@ -99,5 +98,6 @@ pub(super) fn filter_grad(x: &Tensor, filter: &Shape, dy: &Tensor, attrs: &Attrs
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, filter, y) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
     let shape = conv_shape(&seen(x.shape), &seen(filter.shape), call.attrs)?;
-    with_float!(x.dtype, T => conv::<T>(&shape, x.cast(), filter.cast(), y.cast(), Epilogue::none()))
+    let finish = call.finish;
+    with_float!(x.dtype, T => epilogue(finish, 0, |e| conv::<T>(&shape, x.cast(), filter.cast(), y.cast(), e)))
 }

@@ -1,9 +1,9 @@
-use crate::cpu::gemm::{Epilogue, GemmShape, Strides, gemm, gemm_integer};
+use crate::cpu::gemm::{GemmShape, Strides, gemm, gemm_integer};
 use crate::door::apply1;
 use crate::dtype::DType;
 use crate::op::{
     Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, Infer, Metas, OpDef, Tf,
-    err, floats, ok, sig,
+    epilogue, err, floats, ok, sig,
 };
 use crate::shape::Shape;
 use crate::tensor::faces;
@@ -22,7 +22,7 @@ pub static MATMUL: OpDef = OpDef {
     sig: sig!(x: T number, y: T number; transpose_a: Bool, transpose_b: Bool),
     effect: Effect::Pure,
     infer,
-    cpu: Cpu::Kernel(kernel),
+    cpu: Cpu::Product(kernel),
     gpu: Gpu::Kernel(GpuKernel::Matmul),
     grad: Grad::Rule(grad),
     exact: Exact::Relative(1e-5),
@@ -93,6 +93,7 @@ fn grad(g: &Backward<'_>) -> Grads {
 
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (ta, tb) = transposes(call.attrs);
+    let finish = call.finish;
     let (x, y, out) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
     let rank = out.shape.len();
     let (m, n) = (out.shape[rank - 2], out.shape[rank - 1]);
@@ -117,14 +118,20 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
                 $f(&shape, a, b, &mut out.cast::<$t>()[out_at..]);
             }};
         }
-        fn float<S: crate::cpu::gemm::Element>(shape: &GemmShape, a: &[S], b: &[S], c: &mut [S]) {
-            gemm(shape, a, b, c, Epilogue::none());
+        macro_rules! float {
+            ($t:ty) => {
+                epilogue(finish, out_at, |e| {
+                    product!($t, |shape: &GemmShape, a: &[$t], b: &[$t], c: &mut [$t]| gemm(
+                        shape, a, b, c, e
+                    ))
+                })
+            };
         }
         match x.dtype {
-            DType::F16 => product!(half::f16, float),
-            DType::BF16 => product!(half::bf16, float),
-            DType::F32 => product!(f32, float),
-            DType::F64 => product!(f64, float),
+            DType::F16 => float!(half::f16),
+            DType::BF16 => float!(half::bf16),
+            DType::F32 => float!(f32),
+            DType::F64 => float!(f64),
             DType::I8 => product!(i8, gemm_integer),
             DType::I16 => product!(i16, gemm_integer),
             DType::I32 => product!(i32, gemm_integer),

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::graph::{Graph, Node, Value};
 use crate::op::Attrs;
 use crate::ops;
-use crate::shape::Shape;
 use crate::tensor::{Scalar, Tensor};
 
 /// A draft with rows and stacks wherever they do the same, and where each result of the old one is among its results.
@@ -183,8 +182,7 @@ fn row_written(body: &Graph, node: u32, list: Value, turn: Value) -> Option<Valu
         return None;
     }
     let (index, row) = (made(1), made(2));
-    let at_turn =
-        index.is(&ops::RESHAPE) && index.inputs[0] == turn && index.outputs[0].shape == Shape::from([1, 1]);
+    let at_turn = index.is(&ops::RESHAPE) && index.inputs[0] == turn && index.outputs[0].shape == [1, 1];
     let one_row = row.is(&ops::EXPAND_DIMS) && row.attrs.int("axis") == 0;
     (at_turn && one_row).then(|| row.inputs[0])
 }

@@ -26,7 +26,7 @@ use std::rc::Rc;
 
 /// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives.
 fn worth_keeping(node: &Node) -> bool {
-    matches!(node.op.cpu, Cpu::Kernel(_))
+    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_))
 }
 
 /// Makes a node with graphs: its results.

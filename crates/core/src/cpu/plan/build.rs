@@ -94,15 +94,15 @@ impl Builder<'_> {
     fn lives(&self, groups: &[fuse::Group]) -> FxHashMap<Value, (usize, usize)> {
         let mut lives: FxHashMap<Value, (usize, usize)> = FxHashMap::default();
         for (step, group) in groups.iter().enumerate() {
-            for n in &group.nodes {
-                let node = self.graph.node(*n);
+            for n in group.all() {
+                let node = self.graph.node(n);
                 for v in &node.inputs {
                     if let Some(life) = lives.get_mut(&self.root(*v)) {
                         life.1 = step;
                     }
                 }
                 for output in 0..node.outputs.len() as u32 {
-                    lives.entry(Value { node: *n, output }).or_insert((step, step));
+                    lives.entry(Value { node: n, output }).or_insert((step, step));
                 }
             }
         }
@@ -112,7 +112,7 @@ impl Builder<'_> {
     fn escapes(&self, groups: &[fuse::Group]) -> Vec<bool> {
         let mut home = vec![0; self.graph.nodes.len()];
         for (step, group) in groups.iter().enumerate() {
-            group.nodes.iter().for_each(|n| home[*n as usize] = step);
+            group.all().for_each(|n| home[n as usize] = step);
         }
         let mut escapes = vec![false; self.graph.nodes.len()];
         for (i, node) in self.graph.nodes.iter().enumerate() {
@@ -193,7 +193,7 @@ impl Builder<'_> {
         }
         Ok(size)
     }
-    fn slot(&self, v: Value) -> Result<Slot> {
+    pub(super) fn slot(&self, v: Value) -> Result<Slot> {
         let meta = self.graph.meta(v).clone();
         let place = self.place.get(&self.root(v)).copied();
         let at = place.and_then(|p| self.entry.get(&p).copied());

@@ -139,11 +139,31 @@ impl Builder<'_> {
             instructions,
             copies,
         };
+        let product = match group.product {
+            None => None,
+            Some(node) => {
+                let output = Value { node, output: 0 };
+                let operand = inputs.iter().position(|i| i.0 == output);
+                Some(Box::new(super::Product {
+                    node,
+                    inputs: self.slots(self.graph.node(node).inputs.iter().copied())?,
+                    output: self.slot(output)?,
+                    operand: operand
+                        .ok_or_else(|| Error::internal("plan", "a group does not use its product"))?,
+                }))
+            }
+        };
         let program = Box::new(Program::new(code, &operands));
         let stores = stored.into_iter().map(|(_, store)| store).collect();
         let (inputs, outputs) = (inputs.into_iter().map(|i| i.0), outputs.into_iter().map(|o| o.0));
         Ok((
-            Step::Fused { program, inputs: self.slots(inputs)?, outputs: self.slots(outputs)?, stores },
+            Step::Fused {
+                program,
+                product,
+                inputs: self.slots(inputs)?,
+                outputs: self.slots(outputs)?,
+                stores,
+            },
             others,
         ))
     }

@@ -63,9 +63,25 @@ struct Store {
     release: Vec<usize>,
 }
 
+/// A product in front of a fused group.
+struct Product {
+    node: u32,
+    inputs: Vec<Slot>,
+    output: Slot,
+    /// Which of the group's operands it is.
+    operand: usize,
+}
+
 enum Step {
-    /// A fused group: its results, then the variables that it writes.
-    Fused { program: Box<Program>, inputs: Vec<Slot>, outputs: Vec<Slot>, stores: Vec<Store> },
+    /// A fused group, with the product whose elements it takes as they are finished: its results, then the variables that it
+    /// writes.
+    Fused {
+        program: Box<Program>,
+        product: Option<Box<Product>>,
+        inputs: Vec<Slot>,
+        outputs: Vec<Slot>,
+        stores: Vec<Store>,
+    },
     /// Strided copies, derived when the plan was built.
     Copy { node: u32, copies: Copies, inputs: Vec<Slot>, outputs: Vec<Slot> },
     /// Any other kernel.
@@ -185,7 +201,12 @@ impl Executable for Plan {
                 step.nodes().iter().map(name).collect::<Vec<_>>().join(", ")
             };
             text += &match step {
-                Step::Fused { .. } => format!("  fused: {}\n", names()),
+                Step::Fused { product, .. } => {
+                    let product = product
+                        .as_ref()
+                        .map(|p| format!("%{} {}, ", p.node, self.nodes[p.node as usize].op.name));
+                    format!("  fused: {}{}\n", product.unwrap_or_default(), names())
+                }
                 Step::Copy { copies, .. } => {
                     format!("  {} copies: {}\n", copies.copies.len(), names())
                 }

@@ -264,12 +264,12 @@ impl Program {
     fn count(&self, by_row: bool, elements: usize) -> usize {
         if by_row { elements / self.code.row } else { elements }
     }
-    /// Elements `start..end`, block by block. `start` is at the beginning of a block.
+    /// Elements `start..end`, block by block. If rows are reduced, `start` is at the beginning of one.
     ///
     /// # Safety
     ///
     /// As for `run`, and nobody else writes these elements.
-    unsafe fn part(&self, inputs: &[Target], targets: &[Target], start: usize, end: usize) {
+    pub(super) unsafe fn part(&self, inputs: &[Target], targets: &[Target], start: usize, end: usize) {
         let mut memory = Scratch::take();
         let scratch = memory.slice::<u8>(self.registers * self.room).as_mut_ptr();
         let register = |k: usize| {
@@ -284,7 +284,13 @@ impl Program {
                 unsafe {
                     let row = std::slice::from_raw_parts(x.ptr.cast_const(), n * input.size);
                     let len = self.count(input.by_row, longest);
-                    repeat(row, std::slice::from_raw_parts_mut(register(k), len * input.size));
+                    let into = std::slice::from_raw_parts_mut(register(k), len * input.size);
+                    // Blocks are whole rows of it, so that all of them begin as the first one does.
+                    let phase = self.count(input.by_row, start) % n;
+                    let begun = if phase == 0 { 0 } else { (n - phase).min(len) };
+                    let (end, rest) = into.split_at_mut(begun * input.size);
+                    end.copy_from_slice(&row[phase * input.size..][..end.len()]);
+                    repeat(row, rest);
                 }
             }
         }

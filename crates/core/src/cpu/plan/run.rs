@@ -3,14 +3,14 @@
 //! One of the few files with `unsafe`: operands and results of a step lie in one arena, where the memory plan keeps
 //! those that live at the same time apart.
 
-use super::program::Target;
-use super::{Arg, Frame, Place, Plan, Slot, Step, Store, engine};
+use super::program::{Program, Target};
+use super::{Arg, Frame, Place, Plan, Product, Slot, Step, Store, engine};
 use crate::buffer::Storage;
 use crate::cpu::copy;
 use crate::cpu::device::run_kernel;
 use crate::device::Results;
 use crate::error::{Error, Result};
-use crate::op::{View, ViewMut};
+use crate::op::{Call, Cpu, View, ViewMut};
 use crate::profiler::{self, What};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
@@ -112,7 +112,7 @@ impl Plan {
     }
     fn step(&self, step: &Step, frame: &mut Frame, variables: &[Variable]) -> Result<()> {
         match step {
-            Step::Fused { program, inputs: operands, outputs, stores } => {
+            Step::Fused { program, product, inputs: operands, outputs, stores } => {
                 let mut sources: SmallVec<[Target; 8]> = SmallVec::new();
                 for slot in operands {
                     sources.push(target(slot, frame)?);
@@ -121,16 +121,27 @@ impl Plan {
                 for slot in outputs {
                     targets.push(target(slot, frame)?);
                 }
-                if stores.is_empty() {
-                    // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
-                    unsafe { program.run(&sources, &targets) };
-                    return Ok(());
-                }
+                let Some(product) = product else {
+                    if stores.is_empty() {
+                        // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
+                        unsafe { program.run(&sources, &targets) };
+                        return Ok(());
+                    }
+                    return write(stores, frame, variables, |memory| {
+                        targets.extend_from_slice(memory);
+                        // SAFETY: as above; what is written of variables is memory that only this step has, or an
+                        // operand's own of the same shape.
+                        unsafe { program.run(&sources, &targets) };
+                        Ok(())
+                    });
+                };
+                // SAFETY: as above; the product reads no variable that the group writes.
+                let (views, mut made) = unsafe {
+                    (views(&product.inputs, frame)?, results(std::slice::from_ref(&product.output), frame)?)
+                };
                 write(stores, frame, variables, |memory| {
                     targets.extend_from_slice(memory);
-                    // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's
-                    // own of the same shape.
-                    unsafe { program.run(&sources, &targets) };
+                    self.produce(product, program, &views, &mut made, &sources, &targets)
                 })
             }
             Step::Copy { copies, inputs: operands, outputs, .. } => {
@@ -202,13 +213,46 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Runs a product, and the group behind it on each run of elements that is finished.
+    fn produce<'b>(
+        &self,
+        product: &Product,
+        program: &Program,
+        views: &[View<'b>],
+        made: &mut [ViewMut<'b>],
+        sources: &[Target],
+        targets: &[Target],
+    ) -> Result<()> {
+        let node = &self.nodes[product.node as usize];
+        let size = product.output.meta.dtype.size();
+        let finish = |place: usize, run: &mut [u8]| {
+            let mut sources: SmallVec<[Target; 8]> = SmallVec::from_slice(sources);
+            // The group takes the elements from the run itself, which it alone has now.
+            sources[product.operand].ptr = run.as_mut_ptr().wrapping_sub(place * size);
+            // SAFETY: each element is in one run, so threads write different elements of the targets; of the product
+            // only those of the run are read. The rest is as for a fused step.
+            unsafe { program.part(&sources, targets, place, place + run.len() / size) };
+        };
+        let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
+        for slot in &product.inputs {
+            metas.push(&slot.meta);
+        }
+        let Cpu::Product(kernel) = node.op.cpu else {
+            return Err(Error::internal("plan", format!("{} is not a product", node.op.name)));
+        };
+        kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish: Some(&finish) })
+            .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))
+    }
+}
+
 /// Runs `compute` on memory for the new values of variables: their own, where nobody else holds it, else fresh memory that
 /// is then theirs. Other threads see a variable's old value or its new one.
 fn write(
     stores: &[Store],
     frame: &mut Frame,
     variables: &[Variable],
-    compute: impl FnOnce(&[Target]),
+    compute: impl FnOnce(&[Target]) -> Result<()>,
 ) -> Result<()> {
     let mut locks: SmallVec<[_; 4]> = SmallVec::new();
     let mut fresh: SmallVec<[Option<Storage>; 4]> = SmallVec::new();
@@ -240,7 +284,7 @@ fn write(
         let room = room.ok_or_else(|| Error::internal("plan", "no memory for a variable"))?;
         memory.push(Target { ptr: room.as_mut_ptr(), bytes: store.bytes });
     }
-    compute(&memory);
+    compute(&memory)?;
     for ((lock, fresh), store) in locks.into_iter().zip(fresh).zip(stores) {
         if let Some(fresh) = fresh {
             let value = Tensor::from_storage(store.meta.clone(), fresh);

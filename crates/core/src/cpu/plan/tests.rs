@@ -227,6 +227,96 @@ fn reads_before_a_write_keep_the_old_value() {
     assert_eq!(held.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0]);
 }
 
+/// A product whose elements a group takes, alone, is one step with it.
+#[test]
+fn a_group_takes_the_elements_of_a_product_as_they_are_finished() {
+    // Runs of one element, of parts of rows, of many rows; sums cut along k; a matrix times a vector; rows of nothing.
+    let sizes = [
+        (1, 3, 1),
+        (5, 2, 7),
+        (300, 40, 1000),
+        (64, 1500, 48),
+        (700, 300, 3),
+        (2, 700, 300),
+        (4, 0, 5),
+        (0, 3, 4),
+    ];
+    for (m, k, n) in sizes {
+        let x = Tensor::from_vec(values(m * k, 1), [m, k]).unwrap();
+        let w = Tensor::from_vec(values(k * n, 2), [k, n]).unwrap();
+        let b = Tensor::from_vec(values(n, 3), [n]).unwrap();
+        let column = Tensor::from_vec(values(m, 4), [m, 1]).unwrap();
+        let text = agree(&[x.clone(), w.clone(), b, column], |x| {
+            let y = x[0].matmul(&x[1]) + &x[2];
+            vec![y.relu() * &x[3], y.tanh()]
+        });
+        assert!(m * n == 0 || text.contains("matmul, ") && text.contains("1 steps"), "{text}");
+        // The last of two products; both are operands of one addition.
+        let text = agree(&[x, w], |x| vec![(x[0].matmul(&x[1]) - x[0].exp().matmul(&x[1])) * 0.5]);
+        assert!(m * n == 0 || text.matches("kernel: ").count() == 1, "{text}");
+    }
+}
+
+#[test]
+fn a_group_takes_the_elements_of_stacks_of_products_and_of_convolutions() {
+    let x = Tensor::from_vec(values(6 * 30 * 20, 1), [2, 3, 30, 20]).unwrap();
+    let y = Tensor::from_vec(values(3 * 20 * 40, 2), [3, 20, 40]).unwrap();
+    let text = agree(&[x, y], |x| vec![x[0].matmul(&x[1]).sigmoid() * 2.0]);
+    assert!(text.contains("matmul, ") && text.contains("1 steps"), "{text}");
+    let x = Tensor::from_vec(values(3 * 17 * 19 * 4, 1), [3, 17, 19, 4]).unwrap();
+    let filter = Tensor::from_vec(values(9 * 4 * 8, 2), [3, 3, 4, 8]).unwrap();
+    let bias = Tensor::from_vec(values(8, 3), [8]).unwrap();
+    let text = agree(&[x, filter, bias], |x| vec![(x[0].conv2d(&x[1], 1, tf::Padding::Same) + &x[2]).relu()]);
+    assert!(text.contains("conv, ") && text.contains("1 steps"), "{text}");
+}
+
+/// What else uses a product, or changes what it reads, keeps it a step of its own.
+#[test]
+fn a_product_that_others_need_is_a_step_of_its_own() {
+    let x = Tensor::from_vec(values(600, 1), [20, 30]).unwrap();
+    let w = Tensor::from_vec(values(900, 2), [30, 30]).unwrap();
+    for others in [
+        &(|y: &Tensor| vec![y.relu(), y.clone()]) as &dyn Fn(&Tensor) -> Vec<Tensor>,
+        &|y| vec![y.relu(), y.transpose([1, 0])],
+        &|y| vec![(y - y.reduce_max(-1, true)).exp()],
+        &|y| vec![y.reshape([30, 20]).relu()],
+    ] {
+        let text = agree(&[x.clone(), w.clone()], |x| others(&x[0].matmul(&x[1])));
+        assert!(text.contains("kernel: ") && !text.contains("matmul, "), "{text}");
+    }
+}
+
+#[test]
+fn a_variable_is_written_from_the_elements_of_its_gradient() {
+    let x = Tensor::from_vec(values(40 * 300, 1), [40, 300]).unwrap();
+    let dy = Tensor::from_vec(values(40 * 200, 2), [40, 200]).unwrap();
+    let start = Tensor::from_vec(values(300 * 200, 3), [300, 200]).unwrap();
+    // Its gradient is a product that does not read it; one that does read it comes first.
+    let step = |w: &Variable, x: &[Tensor]| {
+        let y = x[0].matmul(w);
+        w.assign_sub(&(x[0].matmul_with(&x[1], true, false) * 0.125));
+        vec![y]
+    };
+    let by_itself = |w: &Variable, x: &[Tensor]| {
+        let y = (x[0].matmul(w) * 0.5).matmul_with(w, false, true);
+        w.assign(&(x[0].matmul_with(&x[0], true, false).matmul(w) * 0.5));
+        vec![y]
+    };
+    type Step = dyn Fn(&Variable, &[Tensor]) -> Vec<Tensor>;
+    for (step, joined) in [(&step as &Step, 1), (&by_itself, 1)] {
+        let (eager, graph) = (Variable::new(start.clone()), Variable::new(start.clone()));
+        let metas = [x.meta().clone(), dy.meta().clone()];
+        let made = traced(&metas, |x| step(&graph, x));
+        let plan = Device::cpu().backend().compile(&optimise(&made.graph, Device::cpu()).unwrap()).unwrap();
+        assert_eq!(plan.describe().matches("matmul, ").count(), joined, "{}", plan.describe());
+        for _ in 0..3 {
+            let inputs = [x.clone(), dy.clone()];
+            assert_eq!(bits(&plan.run(&inputs, &made.variables).unwrap()), bits(&step(&eager, &inputs)));
+            assert_eq!(bits(&[graph.read()]), bits(&[eager.read()]));
+        }
+    }
+}
+
 #[test]
 fn every_node_is_in_one_group_and_after_its_operands() {
     let metas = [Meta::new(DType::F32, [4, 5]), Meta::new(DType::F32, [5])];
@@ -238,14 +328,14 @@ fn every_node_is_in_one_group_and_after_its_operands() {
         vec![&d * &a, c.sum_to_shape(()), d]
     });
     let groups = fuse::groups(&made.graph);
-    let mut order: Vec<u32> = groups.iter().flat_map(|g| g.nodes.clone()).collect();
+    let mut order: Vec<u32> = groups.iter().flat_map(fuse::Group::all).collect();
     let mut done = std::collections::HashSet::new();
     for group in &groups {
-        for n in &group.nodes {
-            let node = made.graph.node(*n);
-            assert!(node.inputs.iter().all(|v| done.contains(&v.node) || group.nodes.contains(&v.node)));
+        for n in group.all() {
+            let node = made.graph.node(n);
+            assert!(node.inputs.iter().all(|v| done.contains(&v.node) || group.all().any(|n| n == v.node)));
         }
-        done.extend(group.nodes.iter().copied());
+        done.extend(group.all());
     }
     order.sort_unstable();
     assert_eq!(order, (0..made.graph.nodes.len() as u32).collect::<Vec<_>>());

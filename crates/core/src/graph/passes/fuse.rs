@@ -28,11 +28,17 @@ pub struct Group {
     pub row: usize,
     /// What a group of several nodes loops over.
     pub shape: Shape,
+    /// A product whose elements the group takes as they are finished. Nothing else uses it.
+    pub product: Option<u32>,
 }
 
 impl Group {
     fn alone(node: u32) -> Group {
-        Group { nodes: vec![node], row: 0, shape: Shape::scalar() }
+        Group { nodes: vec![node], row: 0, shape: Shape::scalar(), product: None }
+    }
+    /// All nodes, the product first.
+    pub fn all(&self) -> impl Iterator<Item = u32> + '_ {
+        self.product.into_iter().chain(self.nodes.iter().copied())
     }
 }
 
@@ -92,7 +98,72 @@ pub fn groups(graph: &Graph) -> Vec<Group> {
     for k in 0..build.open.len() {
         build.close(k);
     }
-    build.steps
+    join_products(graph, build.steps)
+}
+
+/// Lets element-wise groups take the elements of the last product that they use as these are finished. The product then runs
+/// at the group's place, which is later: it may, because it has no effect.
+fn join_products(graph: &Graph, mut steps: Vec<Group>) -> Vec<Group> {
+    let mut step_of = vec![usize::MAX; graph.nodes.len()];
+    for (s, group) in steps.iter().enumerate() {
+        group.nodes.iter().for_each(|n| step_of[*n as usize] = s);
+    }
+    // The one step that uses a node, if there is one.
+    let mut user = vec![None; graph.nodes.len()];
+    for (i, node) in graph.nodes.iter().enumerate() {
+        for v in &node.inputs {
+            let user = &mut user[v.node as usize];
+            *user = Some(user.map_or(step_of[i], |u| if u == step_of[i] { u } else { usize::MAX }));
+        }
+    }
+    graph.outputs.iter().for_each(|v| user[v.node as usize] = None);
+    let mut writers: Vec<(usize, usize)> = vec![];
+    for (i, node) in graph.nodes.iter().enumerate() {
+        node.each_write(&mut |slot| writers.push((slot, step_of[i])));
+    }
+    let mut gone = vec![false; steps.len()];
+    for at in 0..steps.len() {
+        let group = &steps[at];
+        let elementwise = |n: &u32| {
+            let node = graph.node(*n);
+            matches!(node.op.cpu, Cpu::Elementwise(_)) || node.is(&ops::ASSIGN_VARIABLE)
+        };
+        if group.row > 0 || group.shape.rank() == 0 || !group.nodes.iter().all(elementwise) {
+            continue;
+        }
+        let joins = |v: &Value| {
+            let (node, meta) = (graph.node(v.node), graph.meta(*v));
+            let alike = matches!(node.op.cpu, Cpu::Product(_))
+                && meta.shape == group.shape
+                && matches!(meta.dtype, DType::F32 | DType::F64)
+                && user[v.node as usize] == Some(at);
+            // What it reads of variables must be the same where it runs now.
+            let between = step_of[v.node as usize] + 1..at + 1;
+            alike
+                && !node.inputs.iter().any(|x| {
+                    let slot = variable_behind(graph, *x);
+                    writers.iter().any(|(written, step)| slot == Some(*written) && between.contains(step))
+                })
+        };
+        let used = group.nodes.iter().flat_map(|n| &graph.node(*n).inputs);
+        let last = used.filter(|v| joins(v)).map(|v| v.node).max_by_key(|n| step_of[*n as usize]);
+        if let Some(product) = last {
+            gone[step_of[product as usize]] = true;
+            steps[at].product = Some(product);
+        }
+    }
+    let mut gone = gone.into_iter();
+    steps.retain(|_| !gone.next().unwrap_or(false));
+    steps
+}
+
+/// The slot of the variable whose value this is, seen through views.
+fn variable_behind(graph: &Graph, v: Value) -> Option<usize> {
+    let mut node = graph.node(v.node);
+    while matches!(node.op.cpu, Cpu::View) {
+        node = graph.node(node.inputs[0].node);
+    }
+    node.is(&ops::READ_VARIABLE).then(|| node.attrs.int("slot") as usize)
 }
 
 struct Open {
@@ -130,7 +201,7 @@ impl Build<'_> {
             self.close_producers(&inputs, Some(k));
         }
         let Open { row, shape, .. } = &self.open[k];
-        self.steps.push(Group { nodes, row: *row, shape: shape.clone() });
+        self.steps.push(Group { nodes, row: *row, shape: shape.clone(), product: None });
     }
     fn close_producers(&mut self, inputs: &[Value], except: Option<usize>) {
         for v in inputs {
