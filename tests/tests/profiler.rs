@@ -36,7 +36,7 @@ fn a_profile_from_beginning_to_end() {
     let calls = profile.spans().iter().filter(|s| s.what == What::Call).count();
     assert_eq!(calls, 3, "{profile}");
     assert!(has(&profile, What::Trace, "layer") && has(&profile, What::Compile, "layer"));
-    let products: Vec<_> = profile.spans().iter().filter(|s| s.name == "matmul").collect();
+    let products: Vec<_> = profile.spans().iter().filter(|s| s.name.starts_with("matmul, ")).collect();
     assert!(products.len() == 3 && products.iter().all(|s| s.what == What::Step));
     assert!(products.iter().all(|s| s.at.unwrap().file.ends_with("profiler.rs") && s.took > Duration::ZERO));
     assert!(has(&profile, What::Step, "tanh"));
@@ -63,7 +63,7 @@ fn a_profile_from_beginning_to_end() {
         .map(|s| s.took)
         .sum();
     assert!(all.abs_diff(outermost) < Duration::from_micros(20), "{all:?} {outermost:?}");
-    assert_eq!(profile.costs().iter().find(|c| c.name == "matmul").unwrap().count, 3);
+    assert_eq!(profile.costs().iter().find(|c| c.name.starts_with("matmul")).unwrap().count, 3);
     let table = profile.to_string();
     assert!(table.contains("matmul") && table.contains("profiler.rs"), "{table}");
 
@@ -80,7 +80,7 @@ fn a_profile_from_beginning_to_end() {
     assert!(
         events
             .iter()
-            .any(|e| e["name"] == "matmul" && e["args"]["line"].as_str().unwrap().contains("profiler.rs"))
+            .any(|e| e["name"] == "exp" && e["args"]["line"].as_str().unwrap().contains("profiler.rs"))
     );
     assert!(profile.write_trace(folder.join("no/such/folder")).is_err());
     std::fs::remove_dir_all(&folder).unwrap();

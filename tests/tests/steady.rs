@@ -133,3 +133,100 @@ fn the_turns_of_a_loop_allocate_nothing() {
     let x = Generator::from_seed(4).normal([4, 5]);
     assert_eq!(allocations(100, || drop(steps(&x))), 0, "in 100 calls of 50 turns");
 }
+
+/// Calls it until nothing is new, counts what 100 calls ask for, and looks at memory before and after `steps` of them.
+fn steady(steps: usize, mut call: impl FnMut()) {
+    let _alone = alone();
+    assert_eq!(allocations(100, &mut call), 0, "in 100 calls");
+    tf::memory::reset_peak();
+    let before = tf::memory::stats();
+    (0..steps).for_each(|_| call());
+    let after = tf::memory::stats();
+    assert_eq!(after.used, before.used);
+    assert!(after.used + after.held <= before.used + before.held, "{before:?} {after:?}");
+}
+
+#[tf::function]
+fn gan_pair(
+    g: &Mlp,
+    d: &Mlp,
+    d_adam: &Adam,
+    g_adam: &Adam,
+    real: &Tensor,
+    noise: &Tensor,
+) -> (Tensor, Tensor) {
+    let bce = |logits: &Tensor, label: f64| {
+        tf::losses::binary_crossentropy_from_logits(&(tf::zeros_like(logits) + label), logits).mean()
+    };
+    let tape = tf::GradientTape::new();
+    let d_loss = bce(&d.call(real), 1.0) + bce(&d.call(&g.call(noise)), 0.0);
+    let variables = d.trainable_variables();
+    d_adam.apply_gradients(tape.gradient(&d_loss, &variables), &variables);
+    let tape = tf::GradientTape::new();
+    let g_loss = bce(&d.call(&g.call(noise)), 1.0);
+    let variables = g.trainable_variables();
+    g_adam.apply_gradients(tape.gradient(&g_loss, &variables), &variables);
+    (d_loss, g_loss)
+}
+
+#[test]
+fn a_gan_allocates_nothing_and_its_memory_stays_flat() {
+    let generator = Generator::from_seed(5);
+    let (g, d) = (Mlp::new(&[16, 32, 2]), Mlp::new(&[2, 32, 1]));
+    let (d_adam, g_adam) = (Adam::new(0.001), Adam::new(0.001));
+    let (real, noise) = (generator.normal([8, 2]), generator.normal([8, 16]));
+    steady(10_000, || drop(gan_pair(&g, &d, &d_adam, &g_adam, &real, &noise)));
+}
+
+#[test]
+fn ten_thousand_training_steps_keep_memory_flat() {
+    let (model, adam) = (Mlp::new(&[8, 16, 10]), Adam::new(0.001));
+    let x = Generator::from_seed(6).normal([8, 8]);
+    let y = tf::range(0, 8, 1).cast(tf::i32);
+    steady(10_000, || drop(train_step(&model, &adam, &x, &y)));
+}
+
+#[tf::function]
+fn attention_step(model: &Mlp, x: &Tensor) -> [Tensor; 3] {
+    let tape = tf::GradientTape::new();
+    let h = model.call(x);
+    let heads = h.reshape([4, 6, 2, 8]).transpose([0, 2, 1, 3]);
+    let attention = (heads.matmul_with(&heads, false, true) * 0.35).softmax(-1);
+    let mixed = attention.matmul(&heads).transpose([0, 2, 1, 3]).reshape([-1, 16]);
+    let centred = &mixed - mixed.reduce_mean(-1, true);
+    let loss =
+        (&centred * (centred.square().reduce_mean(-1, true) + 1e-5).rsqrt() + &h).gelu_approximate().mean();
+    // Arrays, because a list of results is memory that the caller gets.
+    let [kernel, bias] = tape.gradient(&loss, &[&model.kernels[0], &model.biases[0]]);
+    [loss, kernel, bias]
+}
+
+#[test]
+fn attention_allocates_nothing_and_its_memory_stays_flat() {
+    let model = Mlp::new(&[16, 32, 16]);
+    let x = Generator::from_seed(7).normal([24, 16]);
+    steady(10_000, || drop(attention_step(&model, &x)));
+}
+
+#[tf::function]
+fn recurrent_step(model: &Mlp, x: &Tensor) -> [Tensor; 3] {
+    let tape = tf::GradientTape::new();
+    let mut h = tf::zeros([3, 8]);
+    let mut all = tf::TensorArray::new(tf::f32, 6, [3, 8]);
+    for (i, row) in tf::rows(x).enumerate() {
+        let gates = (row + h.matmul(&model.kernels[0]) + &model.biases[0]).split(2, 1);
+        h = gates[0].sigmoid() * gates[1].tanh();
+        all = all.write(&i, &h);
+    }
+    let loss = all.stack().square().mean();
+    // Arrays, because a list of results is memory that the caller gets.
+    let [kernel, bias] = tape.gradient(&loss, &[&model.kernels[0], &model.biases[0]]);
+    [loss, kernel, bias]
+}
+
+#[test]
+fn a_loop_over_time_allocates_nothing_and_its_memory_stays_flat() {
+    let model = Mlp::new(&[8, 16]);
+    let x = Generator::from_seed(8).normal([6, 3, 16]);
+    steady(10_000, || drop(recurrent_step(&model, &x)));
+}

@@ -110,19 +110,36 @@ fn enter(op: &'static OpDef, inputs: &[&Tensor], metas: &[&Meta], attrs: Attrs) 
     Ok(outputs)
 }
 
+/// Calls an op with one result the short way, if it is to run now and `run` knows one for these inputs: then the signature
+/// and the shape rule would have nothing to say.
+#[track_caller]
+#[inline]
+pub(crate) fn briefly(
+    op: &'static OpDef,
+    inputs: &[&Tensor],
+    attrs: &dyn Fn() -> Attrs,
+    run: impl FnOnce() -> Option<Result<Tensor>>,
+) -> Option<Result<Tensor>> {
+    if trace::is_tracing() || profiler::is_active() {
+        return None;
+    }
+    let made = run()?;
+    let (at, _) = here();
+    Some(made.map_err(|e| e.at(at)).inspect(|y| {
+        if tape::is_recording() {
+            tape::record(op, inputs, &attrs(), std::slice::from_ref(y), at);
+        }
+    }))
+}
+
 /// Calls an op with one result.
 #[track_caller]
 #[inline]
 pub(crate) fn apply1(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) -> Result<Tensor> {
     if attrs.is_empty()
-        && !trace::is_tracing()
-        && !profiler::is_active()
-        && let Some(made) = device::alike(op, inputs)
+        && let Some(made) = briefly(op, inputs, &Attrs::new, || device::alike(op, inputs))
     {
-        let (at, _) = here();
-        let y = made.map_err(|e| e.at(at))?;
-        tape::record(op, inputs, &attrs, std::slice::from_ref(&y), at);
-        return Ok(y);
+        return made;
     }
     let mut outputs = try_apply(op, inputs, attrs)?;
     Ok(outputs.swap_remove(0))

@@ -1,12 +1,15 @@
+use crate::buffer::Storage;
 use crate::cpu::gemm::{GemmShape, Strides, gemm, gemm_integer};
-use crate::door::apply1;
+use crate::dim::Dim;
+use crate::door::{apply1, briefly};
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::op::{
     Attrs, Backward, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, Grads, Infer, Metas, OpDef, Tf,
     epilogue, err, floats, ok, sig,
 };
-use crate::shape::Shape;
-use crate::tensor::faces;
+use crate::shape::{Meta, Shape};
+use crate::tensor::{Tensor, faces};
 use smallvec::SmallVec;
 
 /// Product of the matrices in the last two axes, over broadcast batches.
@@ -109,7 +112,13 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     } else {
         let batch = |s: &[usize]| s.len() - 2;
         let (xs, ys) = (&x.shape[..batch(x.shape)], &y.shape[..batch(y.shape)]);
-        runs.extend(Batches::new(&out.shape[..rank - 2], xs, ys).runs(m, k, n, a, b));
+        let batches = &out.shape[..rank - 2];
+        if (xs, ys) == (batches, batches) {
+            let shape = GemmShape { a, b, ..GemmShape::new(m, k, n).batched(batches.iter().product()) };
+            runs.push((0, 0, 0, shape));
+        } else {
+            runs.extend(Batches::new(batches, xs, ys).runs(m, k, n, a, b));
+        }
     }
     for (x_at, y_at, out_at, shape) in runs {
         macro_rules! product {
@@ -212,12 +221,48 @@ faces! {
     /// let a = tf::constant([[1.0, 2.0], [3.0, 4.0]]);
     /// assert_eq!(a.matmul(&tf::ones([2, 1])).to_vec::<f32>().unwrap(), [3.0, 7.0]);
     /// ```
-    pub fn matmul / try_matmul(operand x, operand y) = apply1(&MATMUL, &[x, y], attrs(false, false));
+    pub fn matmul / try_matmul(operand x, operand y) = product(x, y, false, false);
     /// [`matmul`] with the last two axes of either operand exchanged first, without copying them.
     ///
     /// Source: `transpose_a` and `transpose_b` of `tf.linalg.matmul`.
     pub fn matmul_with / try_matmul_with(operand x, operand y, transpose_a: bool, transpose_b: bool) =
-        apply1(&MATMUL, &[x, y], attrs(transpose_a, transpose_b));
+        product(x, y, transpose_a, transpose_b);
+}
+
+#[track_caller]
+fn product(x: &Tensor, y: &Tensor, ta: bool, tb: bool) -> Result<Tensor> {
+    match briefly(&MATMUL, &[x, y], &|| attrs(ta, tb), || plain(x, y, ta, tb)) {
+        Some(made) => made,
+        None => apply1(&MATMUL, &[x, y], attrs(ta, tb)),
+    }
+}
+
+/// The short way of two matrices of f32 in host memory that fit.
+fn plain(x: &Tensor, y: &Tensor, ta: bool, tb: bool) -> Option<Result<Tensor>> {
+    let size = |d: &Dim| d.size();
+    let ([r, c], [r2, c2]) = (&x.shape()[..], &y.shape()[..]) else { return None };
+    let (r, c, r2, c2) = (size(r)?, size(c)?, size(r2)?, size(c2)?);
+    let ((m, k), (k2, n)) = (if ta { (c, r) } else { (r, c) }, if tb { (c2, r2) } else { (r2, c2) });
+    if k != k2 || [x.dtype(), y.dtype()] != [DType::F32; 2] {
+        return None;
+    }
+    let (a, b) = (x.host()?.bytes(), y.host()?.bytes());
+    let mut shape = GemmShape::new(m, k, n);
+    if ta {
+        shape = shape.transpose_a();
+    }
+    if tb {
+        shape = shape.transpose_b();
+    }
+    let meta = Meta::new(DType::F32, [m, n]);
+    let made = Storage::room(meta.bytes()?).map(|mut storage| {
+        if let Some(room) = storage.bytes_mut() {
+            let (a, b): (&[f32], &[f32]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+            gemm(&shape, a, b, bytemuck::cast_slice_mut(room), crate::cpu::gemm::Epilogue::none());
+        }
+        Tensor::from_storage(meta, storage)
+    });
+    Some(made)
 }
 
 fn attrs(transpose_a: bool, transpose_b: bool) -> Attrs {

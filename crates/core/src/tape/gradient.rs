@@ -115,7 +115,9 @@ impl GradientTape {
         self.tape.paused.set(self.tape.paused.get() + 1);
         refresh();
         let record = self.tape.record.take();
-        walk(&record)
+        let walked = walk(&record);
+        record.recycle();
+        walked
     }
 }
 

@@ -61,6 +61,33 @@ pub(crate) struct Record {
     pub(crate) reads: FxHashMap<u64, usize>,
 }
 
+/// So many empty records wait for the next tapes, unless they grew beyond so many entries.
+const SPARE: usize = 4;
+const LARGE: usize = 1 << 14;
+
+impl Record {
+    /// An empty one, with the room of an earlier one if there is any.
+    fn fresh() -> Record {
+        SPARES.with_borrow_mut(|s| s.pop()).unwrap_or_default()
+    }
+    /// Lets everything go but the room.
+    fn recycle(mut self) {
+        self.entries.clear();
+        self.tracked.clear();
+        self.watched.clear();
+        self.reads.clear();
+        if self.tracked.capacity() > 0 && self.tracked.capacity() <= LARGE {
+            // During thread teardown the list may be gone.
+            let _ = SPARES.try_with(|s| {
+                let mut spares = s.borrow_mut();
+                if spares.len() < SPARE {
+                    spares.push(self);
+                }
+            });
+        }
+    }
+}
+
 struct Tape {
     record: RefCell<Record>,
     paused: Cell<u32>,
@@ -72,6 +99,7 @@ thread_local! {
     /// The number of tapes that record; 0 while recording is stopped.
     static ACTIVE: Cell<u32> = const { Cell::new(0) };
     static STOPPED: Cell<u32> = const { Cell::new(0) };
+    static SPARES: RefCell<Vec<Record>> = const { RefCell::new(Vec::new()) };
 }
 
 fn refresh() {
@@ -127,7 +155,8 @@ impl GradientTape {
         GradientTape::make(false, false)
     }
     fn make(persistent: bool, watch_variables: bool) -> GradientTape {
-        let tape = Rc::new(Tape { record: RefCell::default(), paused: Cell::new(0), watch_variables });
+        let tape =
+            Rc::new(Tape { record: RefCell::new(Record::fresh()), paused: Cell::new(0), watch_variables });
         TAPES.with_borrow_mut(|t| t.push(tape.clone()));
         refresh();
         GradientTape { tape, persistent, used: Cell::new(false) }
@@ -168,6 +197,10 @@ impl Drop for GradientTape {
         // During thread teardown the list may be gone, and then there is nothing to leave.
         let _ = TAPES.try_with(|t| t.borrow_mut().retain(|t| !Rc::ptr_eq(t, &self.tape)));
         refresh();
+        // A trace may still want to know what was recorded.
+        if Rc::strong_count(&self.tape) == 1 {
+            self.tape.record.take().recycle();
+        }
     }
 }
 

@@ -94,8 +94,8 @@ impl Repeat {
         let carried = self.carried.len();
         let (finals, stacks) = targets.split_at(carried);
         let first_row = operands.len() - self.rows.len();
-        let mut args: SmallVec<[Arg; 8]> = SmallVec::from_slice(operands);
-        let mut into: SmallVec<[Target; 8]> = SmallVec::from_slice(targets);
+        let mut args: SmallVec<[Arg; 32]> = SmallVec::from_slice(operands);
+        let mut into: SmallVec<[Target; 32]> = SmallVec::from_slice(targets);
         let (mut asks, mut does) = (self.condition.frame()?, self.body.frame()?);
         // With a known number of turns the last one writes the results.
         let mut to_finals = self.trips.is_none_or(|n| n % 2 == 1);

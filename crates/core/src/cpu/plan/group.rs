@@ -131,7 +131,7 @@ impl Builder<'_> {
         let results: Vec<(usize, bool)> =
             results.chain(stored.iter().map(|(v, _)| (size(v), false))).collect();
         let code = Code {
-            nodes: group.nodes.clone(),
+            nodes: group.all().collect(),
             shape,
             row: group.row,
             outputs: results,

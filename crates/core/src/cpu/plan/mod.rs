@@ -23,7 +23,7 @@ use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use flow::Repeat;
-use program::Program;
+use program::{Program, Target};
 use std::sync::{Arc, Mutex};
 
 /// Where the elements of a value are during a call: an entry of a frame's table.
@@ -154,6 +154,10 @@ struct Frame {
     table: Vec<*mut u8>,
     reads: Vec<Option<Storage>>,
     made: Vec<Option<Storage>>,
+    /// Room for the operands and results of a fused step, and for the results of the call.
+    sources: Vec<Target>,
+    targets: Vec<Target>,
+    fresh: Vec<Storage>,
     #[allow(dead_code, reason = "the table points into it")]
     arena: Buffer,
 }
@@ -175,7 +179,15 @@ impl Plan {
                     _ => std::ptr::null_mut(),
                 };
                 let table = self.entries.iter().map(address).collect();
-                Ok(Frame { table, reads: vec![None; self.reads], made: vec![None; self.made], arena })
+                Ok(Frame {
+                    table,
+                    reads: vec![None; self.reads],
+                    made: vec![None; self.made],
+                    sources: vec![],
+                    targets: vec![],
+                    fresh: vec![],
+                    arena,
+                })
             }
         }
     }
@@ -201,12 +213,7 @@ impl Executable for Plan {
                 step.nodes().iter().map(name).collect::<Vec<_>>().join(", ")
             };
             text += &match step {
-                Step::Fused { product, .. } => {
-                    let product = product
-                        .as_ref()
-                        .map(|p| format!("%{} {}, ", p.node, self.nodes[p.node as usize].op.name));
-                    format!("  fused: {}{}\n", product.unwrap_or_default(), names())
-                }
+                Step::Fused { .. } => format!("  fused: {}\n", names()),
                 Step::Copy { copies, .. } => {
                     format!("  {} copies: {}\n", copies.copies.len(), names())
                 }

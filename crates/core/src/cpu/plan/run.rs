@@ -10,7 +10,7 @@ use crate::cpu::copy;
 use crate::cpu::device::run_kernel;
 use crate::device::Results;
 use crate::error::{Error, Result};
-use crate::op::{Call, Cpu, View, ViewMut};
+use crate::op::{Call, Cpu, Finish, View, ViewMut};
 use crate::profiler::{self, What};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
@@ -31,7 +31,7 @@ impl Plan {
             };
             frame.table[argument.at] = bytes.as_ptr().cast_mut();
         }
-        let mut fresh: SmallVec<[Storage; 4]> = SmallVec::new();
+        let mut fresh = std::mem::take(&mut frame.fresh);
         for meta in &self.fresh {
             fresh.push(Storage::room(meta.bytes().unwrap_or(usize::MAX))?);
         }
@@ -41,7 +41,10 @@ impl Plan {
             frame.table[*at] = bytes.as_mut_ptr();
         }
         self.walk(frame, variables)?;
-        self.results.iter().map(|slot| self.result(slot, frame, inputs, &fresh)).collect()
+        let results = self.results.iter().map(|slot| self.result(slot, frame, inputs, &fresh)).collect();
+        fresh.clear();
+        frame.fresh = fresh;
+        results
     }
     /// Runs the steps so that result `i` ends in `targets[i]`.
     ///
@@ -113,36 +116,20 @@ impl Plan {
     fn step(&self, step: &Step, frame: &mut Frame, variables: &[Variable]) -> Result<()> {
         match step {
             Step::Fused { program, product, inputs: operands, outputs, stores } => {
-                let mut sources: SmallVec<[Target; 8]> = SmallVec::new();
+                let (mut sources, mut targets) =
+                    (std::mem::take(&mut frame.sources), std::mem::take(&mut frame.targets));
+                sources.clear();
+                targets.clear();
                 for slot in operands {
                     sources.push(target(slot, frame)?);
                 }
-                let mut targets: SmallVec<[Target; 4]> = SmallVec::new();
                 for slot in outputs {
                     targets.push(target(slot, frame)?);
                 }
-                let Some(product) = product else {
-                    if stores.is_empty() {
-                        // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
-                        unsafe { program.run(&sources, &targets) };
-                        return Ok(());
-                    }
-                    return write(stores, frame, variables, |memory| {
-                        targets.extend_from_slice(memory);
-                        // SAFETY: as above; what is written of variables is memory that only this step has, or an
-                        // operand's own of the same shape.
-                        unsafe { program.run(&sources, &targets) };
-                        Ok(())
-                    });
-                };
-                // SAFETY: as above; the product reads no variable that the group writes.
-                let (views, mut made) = unsafe {
-                    (views(&product.inputs, frame)?, results(std::slice::from_ref(&product.output), frame)?)
-                };
-                write(stores, frame, variables, |memory| {
-                    targets.extend_from_slice(memory);
-                    self.produce(product, program, &views, &mut made, &sources, &targets)
-                })
+                let ran =
+                    self.fused(program, product.as_deref(), stores, frame, variables, &sources, &mut targets);
+                (frame.sources, frame.targets) = (sources, targets);
+                ran
             }
             Step::Copy { copies, inputs: operands, outputs, .. } => {
                 // SAFETY: as for a fused step.
@@ -213,7 +200,54 @@ impl Plan {
     }
 }
 
+/// A product of at most so many bytes stays in the second-level cache until all of it is finished, and its runs are short
+/// (of 64 elements where there are 32 rows of 512): going on with each of them costs more than it saves.
+const NEAR: usize = 256 << 10;
+
 impl Plan {
+    /// Runs a fused group; the variables that it writes become the last of its targets.
+    #[allow(clippy::too_many_arguments, reason = "what a step is made of, taken apart")]
+    fn fused(
+        &self,
+        program: &Program,
+        product: Option<&Product>,
+        stores: &[Store],
+        frame: &mut Frame,
+        variables: &[Variable],
+        sources: &[Target],
+        targets: &mut Vec<Target>,
+    ) -> Result<()> {
+        if product.is_none() && stores.is_empty() {
+            // SAFETY: the memory plan keeps the results of this step apart from its operands and each other.
+            unsafe { program.run(sources, targets) };
+            return Ok(());
+        }
+        let joined = match product {
+            None => None,
+            // SAFETY: as above; the product reads no variable that the group writes.
+            Some(product) => Some(unsafe {
+                (
+                    product,
+                    views(&product.inputs, frame)?,
+                    results(std::slice::from_ref(&product.output), frame)?,
+                )
+            }),
+        };
+        write(stores, frame, variables, |memory| {
+            targets.extend_from_slice(memory);
+            match joined {
+                Some((product, views, mut made)) => {
+                    self.produce(product, program, &views, &mut made, sources, targets)
+                }
+                None => {
+                    // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's
+                    // own of the same shape.
+                    unsafe { program.run(sources, targets) };
+                    Ok(())
+                }
+            }
+        })
+    }
     /// Runs a product, and the group behind it on each run of elements that is finished.
     fn produce<'b>(
         &self,
@@ -227,7 +261,7 @@ impl Plan {
         let node = &self.nodes[product.node as usize];
         let size = product.output.meta.dtype.size();
         let finish = |place: usize, run: &mut [u8]| {
-            let mut sources: SmallVec<[Target; 8]> = SmallVec::from_slice(sources);
+            let mut sources: SmallVec<[Target; 32]> = SmallVec::from_slice(sources);
             // The group takes the elements from the run itself, which it alone has now.
             sources[product.operand].ptr = run.as_mut_ptr().wrapping_sub(place * size);
             // SAFETY: each element is in one run, so threads write different elements of the targets; of the product
@@ -241,8 +275,15 @@ impl Plan {
         let Cpu::Product(kernel) = node.op.cpu else {
             return Err(Error::internal("plan", format!("{} is not a product", node.op.name)));
         };
-        kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish: Some(&finish) })
-            .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))
+        let joined = product.output.bytes > NEAR;
+        let finish: Option<&Finish<'_>> = if joined { Some(&finish) } else { None };
+        kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish })
+            .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))?;
+        if !joined {
+            // SAFETY: the product is finished; the rest is as for a fused step.
+            unsafe { program.run(sources, targets) };
+        }
+        Ok(())
     }
 }
 
@@ -326,7 +367,7 @@ fn inside(
     operands: &[Slot],
     outputs: &[Slot],
     frame: &Frame,
-) -> Result<(SmallVec<[Arg; 8]>, SmallVec<[Target; 8]>)> {
+) -> Result<(SmallVec<[Arg; 32]>, SmallVec<[Target; 32]>)> {
     let arg = |s: &Slot| target(s, frame).map(|t| Arg { ptr: t.ptr.cast_const(), bytes: t.bytes });
     let args = operands.iter().map(arg).collect::<Result<_>>()?;
     Ok((args, outputs.iter().map(|s| target(s, frame)).collect::<Result<_>>()?))

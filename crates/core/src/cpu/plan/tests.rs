@@ -240,6 +240,9 @@ fn a_group_takes_the_elements_of_a_product_as_they_are_finished() {
         (2, 700, 300),
         (4, 0, 5),
         (0, 3, 4),
+        (1, 3, 70_001),
+        (70_001, 3, 1),
+        (2, 700, 40_000),
     ];
     for (m, k, n) in sizes {
         let x = Tensor::from_vec(values(m * k, 1), [m, k]).unwrap();
@@ -259,11 +262,11 @@ fn a_group_takes_the_elements_of_a_product_as_they_are_finished() {
 
 #[test]
 fn a_group_takes_the_elements_of_stacks_of_products_and_of_convolutions() {
-    let x = Tensor::from_vec(values(6 * 30 * 20, 1), [2, 3, 30, 20]).unwrap();
-    let y = Tensor::from_vec(values(3 * 20 * 40, 2), [3, 20, 40]).unwrap();
+    let x = Tensor::from_vec(values(6 * 130 * 20, 1), [2, 3, 130, 20]).unwrap();
+    let y = Tensor::from_vec(values(3 * 20 * 140, 2), [3, 20, 140]).unwrap();
     let text = agree(&[x, y], |x| vec![x[0].matmul(&x[1]).sigmoid() * 2.0]);
     assert!(text.contains("matmul, ") && text.contains("1 steps"), "{text}");
-    let x = Tensor::from_vec(values(3 * 17 * 19 * 4, 1), [3, 17, 19, 4]).unwrap();
+    let x = Tensor::from_vec(values(3 * 64 * 61 * 4, 1), [3, 64, 61, 4]).unwrap();
     let filter = Tensor::from_vec(values(9 * 4 * 8, 2), [3, 3, 4, 8]).unwrap();
     let bias = Tensor::from_vec(values(8, 3), [8]).unwrap();
     let text = agree(&[x, filter, bias], |x| vec![(x[0].conv2d(&x[1], 1, tf::Padding::Same) + &x[2]).relu()]);
@@ -289,8 +292,8 @@ fn a_product_that_others_need_is_a_step_of_its_own() {
 #[test]
 fn a_variable_is_written_from_the_elements_of_its_gradient() {
     let x = Tensor::from_vec(values(40 * 300, 1), [40, 300]).unwrap();
-    let dy = Tensor::from_vec(values(40 * 200, 2), [40, 200]).unwrap();
-    let start = Tensor::from_vec(values(300 * 200, 3), [300, 200]).unwrap();
+    let dy = Tensor::from_vec(values(40 * 300, 2), [40, 300]).unwrap();
+    let start = Tensor::from_vec(values(300 * 300, 3), [300, 300]).unwrap();
     // Its gradient is a product that does not read it; one that does read it comes first.
     let step = |w: &Variable, x: &[Tensor]| {
         let y = x[0].matmul(w);

@@ -1,0 +1,135 @@
+//! What a loop takes and writes by the number of its turn is taken by rows and stacked: the bits are those of an eager run,
+//! gradients too, and where it is not so plain nothing changes.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use tenfold as tf;
+use tenfold_tests::{alone, both};
+use tf::{Tensor, TensorArray};
+
+/// Whether both agree; the graph's text.
+macro_rules! agree {
+    ($f:ident, $($x:expr),+) => {{
+        both(|| $f($($x),+));
+        $f::concrete($($x),+).unwrap().graph().to_string()
+    }};
+}
+
+fn x() -> Tensor {
+    tf::constant([[0.5, -2.0], [-1.5, 0.25], [3.0, -0.125], [0.0, -4.0]])
+}
+
+#[tf::function]
+fn taken_and_written(x: &Tensor, w: &Tensor) -> Vec<Tensor> {
+    let tape = tf::GradientTape::new();
+    tape.watch(x);
+    tape.watch(w);
+    let y = x * 2.0;
+    let mut h = tf::zeros([2]);
+    let mut all = TensorArray::new(tf::f32, 4, [2]);
+    for (i, row) in tf::rows(&y).enumerate() {
+        // relu gives gradients of -0.
+        h = (row * w + &h * 0.5).relu();
+        all = all.write(&i, &(&h - 1.0));
+    }
+    let all = all.stack();
+    let loss = (&all * &all * -1.0).sum() + h.sum() + y.square().sum();
+    let [dx, dw] = tape.gradient(&loss, &[x.clone(), w.clone()]);
+    vec![dx, dw, all, h]
+}
+
+#[test]
+fn rows_taken_and_written_by_the_number_of_the_turn() {
+    let text = agree!(taken_and_written, &x(), &tf::constant([0.75, -1.25]));
+    // Forward: the counter and `h` are carried, the list is stacked.
+    assert!(text.contains("carried: 2, rows: 1, trips: <4>, reverse: false"), "{text}");
+    assert!(!text.contains("tensor_scatter_nd_update") && !text.contains("unsorted_segment_sum"), "{text}");
+}
+
+#[tf::function]
+fn not_so_plain(x: &Tensor) -> Vec<Tensor> {
+    let tape = tf::GradientTape::new();
+    tape.watch(x);
+    let mut h = tf::zeros([2]);
+    // One list begins with something, one is read inside, one is written elsewhere than at the turn.
+    let mut begun = TensorArray::unstack(&(x * 3.0));
+    let mut read = TensorArray::new(tf::f32, 4, [2]);
+    let mut elsewhere = TensorArray::new(tf::f32, 4, [2]);
+    for i in 0..tf::constant(4) {
+        h = x.gather(&i, 0) * x.gather(&i, 0) + &h + read.read(&i);
+        begun = begun.write(&i, &h);
+        read = read.write(&i, &h);
+        elsewhere = elsewhere.write(3 - &i, &h);
+    }
+    let loss = (begun.stack() * elsewhere.stack()).sum() + read.stack().sum();
+    vec![tape.gradient(&loss, x), begun.stack(), read.stack(), elsewhere.stack()]
+}
+
+#[test]
+fn what_is_not_so_plain_stays_as_it_is() {
+    let text = agree!(not_so_plain, &x());
+    assert!(text.contains("tensor_scatter_nd_update"), "{text}");
+}
+
+#[tf::function]
+fn shorter(x: &Tensor) -> Vec<Tensor> {
+    let tape = tf::GradientTape::new();
+    tape.watch(x);
+    let mut sum = tf::zeros([2]);
+    let mut all = TensorArray::new(tf::f32, 4, [2]);
+    // Fewer turns than rows: the rest stays zeros, and has no gradient.
+    for i in 0..tf::constant(3) {
+        sum += x.gather(&i, 0);
+        all = all.write(&i, &sum);
+    }
+    vec![tape.gradient(&all.stack().square(), x), all.stack()]
+}
+
+#[test]
+fn fewer_turns_than_rows() {
+    agree!(shorter, &x());
+}
+
+#[tf::function]
+fn empty(x: &Tensor) -> Vec<Tensor> {
+    let mut all = TensorArray::new(tf::f32, 0, [2]);
+    let mut h = tf::ones([2]);
+    for (i, row) in tf::rows(x).enumerate() {
+        h = row * 2.0;
+        all = all.write(&i, &h);
+    }
+    vec![all.stack(), h]
+}
+
+#[test]
+fn without_a_row() {
+    agree!(empty, &tf::zeros([0, 2]));
+}
+
+#[tf::function]
+fn twice(x: &Tensor) -> Tensor {
+    let outer = tf::GradientTape::new();
+    outer.watch(x);
+    let tape = tf::GradientTape::persistent();
+    tape.watch(x);
+    let mut h = tf::zeros([2]);
+    let mut all = TensorArray::new(tf::f32, 4, [2]);
+    for (i, row) in tf::rows(x).enumerate() {
+        h = (row.tanh() * &h + row).sin();
+        all = all.write(&i, &h);
+    }
+    let first = tape.gradient(&all.stack().square(), x);
+    outer.gradient(&first.square(), x)
+}
+
+#[test]
+fn second_derivatives_are_near() {
+    let _alone = alone();
+    tf::run_functions_eagerly(true);
+    let eager = twice(&x()).to_vec::<f32>().unwrap();
+    tf::run_functions_eagerly(false);
+    let traced = twice(&x()).to_vec::<f32>().unwrap();
+    for (a, b) in eager.iter().zip(&traced) {
+        assert!((a - b).abs() <= 1e-5 * (1.0 + a.abs()), "{eager:?} {traced:?}");
+    }
+}
