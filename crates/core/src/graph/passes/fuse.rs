@@ -121,18 +121,16 @@ fn join_products(graph: &Graph, mut steps: Vec<Group>) -> Vec<Group> {
     for (i, node) in graph.nodes.iter().enumerate() {
         node.each_write(&mut |slot| writers.push((slot, step_of[i])));
     }
-    let mut gone = vec![false; steps.len()];
-    for at in 0..steps.len() {
-        let group = &steps[at];
+    let product_of = |(at, group): (usize, &Group)| {
         let elementwise = |n: &u32| {
             let node = graph.node(*n);
             matches!(node.op.cpu, Cpu::Elementwise(_)) || node.is(&ops::ASSIGN_VARIABLE)
         };
         if group.row > 0 || group.shape.rank() == 0 || !group.nodes.iter().all(elementwise) {
-            continue;
+            return None;
         }
-        let joins = |v: &Value| {
-            let (node, meta) = (graph.node(v.node), graph.meta(*v));
+        let joins = |v: &&Value| {
+            let (node, meta) = (graph.node(v.node), graph.meta(**v));
             let alike = matches!(node.op.cpu, Cpu::Product(_))
                 && meta.shape == group.shape
                 && matches!(meta.dtype, DType::F32 | DType::F64)
@@ -146,14 +144,15 @@ fn join_products(graph: &Graph, mut steps: Vec<Group>) -> Vec<Group> {
                 })
         };
         let used = group.nodes.iter().flat_map(|n| &graph.node(*n).inputs);
-        let last = used.filter(|v| joins(v)).map(|v| v.node).max_by_key(|n| step_of[*n as usize]);
-        if let Some(product) = last {
-            gone[step_of[product as usize]] = true;
-            steps[at].product = Some(product);
-        }
+        used.filter(joins).map(|v| v.node).max_by_key(|n| step_of[*n as usize])
+    };
+    let products: Vec<Option<u32>> = steps.iter().enumerate().map(product_of).collect();
+    for (group, product) in steps.iter_mut().zip(&products) {
+        group.product = *product;
     }
-    let mut gone = gone.into_iter();
-    steps.retain(|_| !gone.next().unwrap_or(false));
+    let mut at = 0..;
+    let gone = |at: usize| products.iter().flatten().any(|p| step_of[*p as usize] == at);
+    steps.retain(|_| at.next().is_none_or(|at| !gone(at)));
     steps
 }
 
