@@ -9,6 +9,13 @@ use common::{gpu, on_gpu};
 use tenfold_core::op::{Attrs, OpDef};
 use tenfold_core::{DType, Element, Tensor, door, ops, with_element};
 
+/// The device answers behind the program, to whoever asks next: an error that one test wants must not reach another.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|p| p.into_inner())
+}
+
 /// Runs `op` on both devices and compares the bits of the results.
 #[track_caller]
 fn same(op: &'static OpDef, inputs: &[&Tensor], attrs: Attrs) {
@@ -43,6 +50,7 @@ fn mixed(n: usize, dtype: DType) -> Tensor {
 
 #[test]
 fn order_of_nan_zeros_and_ties() {
+    let _alone = alone();
     for dtype in [DType::F32, DType::F16, DType::BF16, DType::I32, DType::U8, DType::I64] {
         let x = mixed(999, dtype);
         for descending in [false, true] {
@@ -66,6 +74,7 @@ fn order_of_nan_zeros_and_ties() {
 
 #[test]
 fn a_permutation_of_many_is_inverted_and_a_repetition_is_found() {
+    let _alone = alone();
     let Some(device) = gpu() else { return };
     let n = 5003;
     let mut values: Vec<f64> = (0..n).map(|i| ((i * 1237) % n) as f64).collect();
@@ -80,6 +89,7 @@ fn a_permutation_of_many_is_inverted_and_a_repetition_is_found() {
 
 #[test]
 fn shifts_by_any_distance() {
+    let _alone = alone();
     for dtype in DType::ALL.into_iter().filter(|d| d.is_int()) {
         let signed = dtype.is_signed();
         let x = [1.0, 5.0, 100.0, if signed { -77.0 } else { 77.0 }];
@@ -92,6 +102,7 @@ fn shifts_by_any_distance() {
 
 #[test]
 fn maxima_of_windows_without_a_finite_number() {
+    let _alone = alone();
     let x = mixed(3 * 64, DType::F32).reshape([3, 8, 8, 1]);
     let low = tensor(DType::F32, &[f64::NEG_INFINITY; 16], [1, 4, 4, 1]);
     for x in [&x, &low] {
@@ -116,6 +127,7 @@ fn maxima_of_windows_without_a_finite_number() {
 
 #[test]
 fn updates_of_one_place_come_in_order() {
+    let _alone = alone();
     let ids: Vec<f64> = (0..600).map(|i| f64::from((i * 7) % 23) - 1.0).collect();
     let at: Vec<f64> = ids.iter().map(|i| i + 1.0).collect();
     let values: Vec<f64> = (0..1200).map(|i| f64::from((i * 13) % 7) - 3.0).collect();
@@ -143,6 +155,7 @@ fn updates_of_one_place_come_in_order() {
 /// Long enough to be cut into chunks; infinities stay where they belong.
 #[test]
 fn running_logarithms_of_sums() {
+    let _alone = alone();
     let Some(device) = gpu() else { return };
     let mut values: Vec<f32> = (0..4200).map(|i| ((i * 37) % 200) as f32 - 100.0).collect();
     (values[5], values[2105]) = (f32::NEG_INFINITY, f32::INFINITY);
