@@ -92,6 +92,8 @@ struct Tape {
     record: RefCell<Record>,
     paused: Cell<u32>,
     watch_variables: bool,
+    /// Whether loops keep for it what would take long to compute again.
+    keeps: Cell<bool>,
 }
 
 thread_local! {
@@ -155,11 +157,37 @@ impl GradientTape {
         GradientTape::make(false, false)
     }
     fn make(persistent: bool, watch_variables: bool) -> GradientTape {
-        let tape =
-            Rc::new(Tape { record: RefCell::new(Record::fresh()), paused: Cell::new(0), watch_variables });
+        let tape = Rc::new(Tape {
+            record: RefCell::new(Record::fresh()),
+            paused: Cell::new(0),
+            watch_variables,
+            keeps: Cell::new(true),
+        });
         TAPES.with_borrow_mut(|t| t.push(tape.clone()));
         refresh();
         GradientTape { tape, persistent, used: Cell::new(false) }
+    }
+    /// Lets loops over tensors compute again, when the gradient is taken, all that a turn computes, from what it began with.
+    /// Otherwise they keep what products, reductions and other kernels gave, turn by turn.
+    ///
+    /// Memory then grows with the number of turns times what is carried from turn to turn, and a gradient takes about one
+    /// forward run longer. The bits are the same. It is about loops that begin from now on, in graphs: an eager run keeps
+    /// everything.
+    ///
+    /// Source: gradient checkpointing (Griewank and Walther 2000); `tf.recompute_grad` does it for a function.
+    ///
+    /// ```
+    /// # use tenfold_core as tf;
+    /// let x = tf::constant(2.0);
+    /// let tape = tf::GradientTape::new();
+    /// tape.recompute_loops();
+    /// tape.watch(&x);
+    /// let start = (tf::constant(0), tf::constant(1.0));
+    /// let (_, y) = tf::while_loop(|s| s.0.less(3), |(i, y)| (i + 1, y * &x), start);
+    /// assert_eq!(tape.gradient(&y, &x).item::<f32>().unwrap(), 12.0);
+    /// ```
+    pub fn recompute_loops(&self) {
+        self.tape.keeps.set(false);
     }
     /// Watches a tensor: calls that use it from now on are recorded. Integers cannot be watched: they have no gradient,
     /// and asking for one says so.
@@ -313,6 +341,11 @@ pub(crate) fn follows(v: &Variable) -> bool {
                 t.paused.get() == 0 && (wanted || t.record.borrow().tracked.contains(&v.handle().id()))
             })
         })
+}
+
+/// Whether loops keep for the gradient what would take long to compute again: not if all tapes that record do without.
+pub(crate) fn keeps() -> bool {
+    TAPES.with_borrow(|tapes| tapes.iter().any(|t| t.paused.get() == 0 && t.keeps.get()))
 }
 
 /// How many tapes record now.

@@ -180,13 +180,16 @@ fn kept_graph(
         }),
     );
     let customs = customs_of(draft, name);
-    let orders = tape::depth();
+    let (orders, keeps) = (tape::depth(), tape::keeps());
     tape::isolated(|| {
         let open = OpenSub::begin(&graph.name, &arguments)?;
         let _inside = steady.inside();
         // Everything is followed here, to the same order, so that nodes inside keep what they must.
         let tapes: Vec<GradientTape> = (0..orders).map(|_| GradientTape::without_variables()).collect();
         for tape in &tapes {
+            if !keeps {
+                tape.recompute_loops();
+            }
             open.arguments.iter().filter(|x| x.dtype().is_float()).for_each(|x| tape.watch(x));
             read_inside(draft, variables).iter().for_each(|v| tape.watch_variable(v));
         }
@@ -209,7 +212,7 @@ fn kept_graph(
             let shared =
                 orders > 1 && !node.is(&ops::INPUT) && !node.is(&ops::CONSTANT) && values.iter().any(float);
             // An `if` would have to fill what the other side has kept.
-            let dear = name == "body" && worth_keeping(node);
+            let dear = keeps && name == "body" && worth_keeping(node);
             if shared || dear || !steady.again(node) {
                 results.extend(values.iter().cloned());
             }
