@@ -7,13 +7,13 @@
 
 use super::context::{self, Custom};
 use super::flow::{self, Draft, Loop, OpenSub, Sub, append};
-use super::flow_reads::{Held, Steady};
+use super::flow_reads::{Held, Steady, worth_keeping};
 use super::replay::Replay;
 use crate::dim::Dim;
 use crate::door;
 use crate::error::{Error, Place, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::op::{Attrs, Cpu};
+use crate::op::Attrs;
 use crate::ops;
 use crate::shape::{Meta, Shape};
 use crate::tape::{self, CallPullback, GradientTape};
@@ -23,11 +23,6 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives.
-fn worth_keeping(node: &Node) -> bool {
-    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_))
-}
 
 /// Makes a node with graphs: its results.
 pub(super) fn make(draft: Draft, at: Place) -> Result<Vec<Tensor>> {

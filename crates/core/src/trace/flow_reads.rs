@@ -9,7 +9,7 @@ use super::flow::{Draft, Sub};
 use crate::door;
 use crate::error::{Error, Kind, Result};
 use crate::graph::{Graph, Node, Value};
-use crate::op::{Attrs, Effect};
+use crate::op::{Attrs, Cpu, Effect};
 use crate::ops;
 use crate::tape;
 use crate::tensor::Tensor;
@@ -17,6 +17,11 @@ use crate::variable::Variable;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::thread::LocalKey;
+
+/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives.
+pub(super) fn worth_keeping(node: &Node) -> bool {
+    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_))
+}
 
 type List<T> = LocalKey<RefCell<Vec<T>>>;
 
