@@ -46,6 +46,19 @@ pub trait Executable: Send + Sync {
     fn describe(&self) -> String;
     /// The bytes that a run needs beside arguments, variables and results; `None` if only the run tells.
     fn temporary(&self) -> Option<usize>;
+    /// The largest results that a run keeps memory for, largest first, as far as they are known before it.
+    fn rooms(&self) -> Vec<Room>;
+}
+
+/// A result that needs memory while a graph runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How much.
+    pub bytes: usize,
+    /// What computes it.
+    pub op: &'static str,
+    /// The user's line.
+    pub at: Place,
 }
 
 #[doc(hidden)]

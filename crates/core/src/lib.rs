@@ -53,7 +53,7 @@ pub use tape::{GradientOptions, GradientTape, Sources, Targets, Unconnected, cus
 pub use tenfold_kernels::threads;
 pub use tensor::{
     AsOperand, Axes, Literal, NewShape, Operand, Parts, Scalar, SliceItem, Slices, Tensor, Values, constant,
-    constant_f64, try_constant, try_constant_f64,
+    constant_f64, tensor_spec, try_constant, try_constant_f64,
 };
 pub use tensor_array::TensorArray;
 pub use trace::{

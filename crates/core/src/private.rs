@@ -2,9 +2,9 @@
 
 pub use crate::dtype::DType;
 pub use crate::error::Result;
-pub use crate::graph::Graph;
+pub use crate::graph::{Costs, Graph};
 pub use crate::module::Module;
-pub use crate::trace::{Concrete, Miss, Signatures};
+pub use crate::trace::{Concrete, MemoryNeeds, Miss, Signatures};
 
 pub use crate::trace::explore::{
     HostScrutinee, HostSide, List, Panicking, Pattern, Printing, Scrutinee, Side, StagedRange, StartTo,
@@ -94,14 +94,16 @@ pub fn same<'a, T: ?Sized>(r: &mut Rebuild<'_>, x: &'a T) -> &'a T {
 
 /// The function pointers beside a traced function: their types are written where the user's names are known.
 pub trait Traceable {
-    /// From the arguments to the graph.
-    type Graph;
-    /// From the arguments to the graph.
-    const GRAPH: Self::Graph;
-    /// From the arguments to the trace.
-    type Concrete;
-    /// From the arguments to the trace.
-    const CONCRETE: Self::Concrete;
+    /// From the arguments to an answer about the call.
+    type To<Answer>;
+    /// The graph.
+    const GRAPH: Self::To<Graph>;
+    /// The trace.
+    const CONCRETE: Self::To<Concrete>;
+    /// What it computes and moves.
+    const COST: Self::To<Costs>;
+    /// The memory that it needs.
+    const MEMORY: Self::To<MemoryNeeds>;
 }
 
 /// The name of an instance of a generic function.

@@ -12,6 +12,7 @@ use syn::{Error, Ident, Lit, LitBool, LitInt, Path, Result, Token, bracketed};
 pub struct Options {
     pub signature: Vec<Spec>,
     pub max_traces: Option<usize>,
+    pub max_bytes: Option<usize>,
     pub relax_shapes: bool,
     pub fast_math: bool,
     pub inline: Option<bool>,
@@ -36,8 +37,7 @@ pub enum Dim {
     Fixed(usize),
 }
 
-const KNOWN: &str =
-    "signature = [..], max_traces = n, relax_shapes, fast_math, inline = false, associated, crate = ::path";
+const KNOWN: &str = "signature = [..], max_traces = n, max_bytes = \"2 GiB\", relax_shapes, fast_math, inline = false, associated, crate = ::path";
 const DTYPES: [&str; 13] =
     ["f16", "bf16", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool"];
 
@@ -92,6 +92,14 @@ fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors
                 n => options.max_traces = n,
             }
         }
+        "max_bytes" => {
+            input.parse::<Token![=]>()?;
+            let n: Lit = input.parse().map_err(|e| Error::new(e.span(), errors::NO_BYTES))?;
+            match bytes(&n) {
+                None | Some(0) => errors.at(n.span(), errors::NO_BYTES),
+                n => options.max_bytes = n,
+            }
+        }
         "relax_shapes" => options.relax_shapes = flag(input)?,
         "fast_math" => options.fast_math = flag(input)?,
         "inline" => options.inline = Some(flag(input)?),
@@ -109,6 +117,35 @@ fn one(input: ParseStream, options: &mut Options, seen: &mut Vec<String>, errors
         }
     }
     Ok(())
+}
+
+/// `4096`, `"2 GiB"`, `"1.5 MB"`.
+fn bytes(literal: &Lit) -> Option<usize> {
+    const UNITS: [(&str, usize); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+    ];
+    match literal {
+        Lit::Int(n) => n.base10_parse().ok(),
+        Lit::Str(text) => {
+            let text = text.value();
+            let (number, unit) = UNITS.iter().find_map(|(name, n)| Some((text.strip_suffix(name)?, n)))?;
+            let number = number.trim();
+            if !number.chars().all(|c| c.is_ascii_digit() || c == '.') {
+                return None;
+            }
+            let bytes = number.parse::<f64>().ok()? * *unit as f64;
+            (bytes < usize::MAX as f64).then_some(bytes as usize)
+        }
+        _ => None,
+    }
 }
 
 /// `key`, `key = true`, `key = false`.

@@ -88,6 +88,7 @@ rejections! {
     NO_OPTION, "unknown_option": "there is no option `{}`; there are: {}";
     OPTION_TWICE, "option_twice": "`{}` is given twice: keep one";
     NO_TRACES, "no_traces": "`max_traces` is a number from 1: a function needs at least one trace";
+    NO_BYTES, "no_bytes": "`max_bytes` is a number of bytes from 1, or a text such as \"2 GiB\" or \"1.5 MB\"";
     NOT_A_FLAG, "not_a_flag": "an option that is on or off takes `true` or `false`, or stands alone for `true`";
     NO_DTYPE, "signature_dtype": "there is no dtype `{}`; there are: {}";
     DIMENSION, "signature_dimension": "a dimension is a number, a name, or `_` for one that is not known";

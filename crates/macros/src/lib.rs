@@ -30,15 +30,17 @@ use proc_macro::TokenStream;
 /// (`#[derive(Module)]`), by value, as `&T`, `&[T]`, `&str` or `Option<&T>`. The result is built of the same things; a
 /// function that returns `tf::Result` gives every error as `Err`.
 ///
-/// Beside `fn f` there is a `mod f`: `f::trace_count()`, `f::signatures()`, `f::misses()`, `f::clear_cache()`,
-/// `f::graph(args..)` and `f::concrete(args..)` (not for generic functions). For a method `m` there is
-/// `Type::m_function()`, a `&'static tf::Function` with the same; `graph_of(|| ..)` takes a closure that calls the method.
+/// Beside `fn f` there is a `mod f`: `f::trace_count()`, `f::signatures()`, `f::misses()`, `f::clear_cache()`, and (not for
+/// generic functions) `f::graph(args..)`, `f::concrete(args..)`, `f::cost(args..)` and `f::memory(args..)`, which run nothing.
+/// For a method `m` there is `Type::m_function()`, a `&'static tf::Function` with the same; `graph_of(|| ..)` and its kin take a
+/// closure that calls the method.
 ///
 /// | option | meaning |
 /// | --- | --- |
 /// | `signature = [x: [batch, 3], y: f32[batch], z: [_]]` | these dimensions are open: one trace serves all sizes; equal names must be equal sizes |
 /// | `x: [batch, 3]` | the same, shorter |
 /// | `max_traces = n` | an error instead of more traces |
+/// | `max_bytes = "2 GiB"`, `max_bytes = n` | an error instead of a call that needs more memory, before it runs |
 /// | `relax_shapes` | from the second differing call on, the sizes that differed are open |
 /// | `fast_math` | rewrites that change bits are welcome |
 /// | `inline = false` | inside another function, put the nodes of a trace of its own there instead of running the body |

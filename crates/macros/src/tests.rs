@@ -86,7 +86,7 @@ fn every_form_of_argument() {
 fn options_and_a_method() {
     function(
         "method",
-        "signature = [x: f32[batch, 3], y: [_]], max_traces = 2, relax_shapes, inline = false, crate = ::tenfold_core",
+        "signature = [x: f32[batch, 3], y: [_]], max_traces = 2, max_bytes = \"1.5 KiB\", relax_shapes, inline = false, crate = ::tenfold_core",
         "pub(crate) fn step<T: Element>(&self, x: &Tensor, y: &Tensor) -> Result<Tensor> { x.try_add(y) }",
     );
 }

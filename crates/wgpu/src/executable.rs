@@ -12,7 +12,7 @@ use crate::plan::{Builder, Place, Program};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use tenfold_core::device::{Executable, Inside, Results};
+use tenfold_core::device::{Executable, Inside, Results, Room};
 use tenfold_core::graph::{Graph, Node, Value};
 use tenfold_core::op::{self, OpDef};
 use tenfold_core::{Error, Kind, Meta, Place as Line, Result, Tensor, Variable, ops, random};
@@ -369,6 +369,9 @@ impl<'g> Planner<'g> {
 impl Executable for GpuExecutable {
     fn temporary(&self) -> Option<usize> {
         None
+    }
+    fn rooms(&self) -> Vec<Room> {
+        vec![]
     }
     fn run(&self, inputs: &[Tensor], variables: &[Variable]) -> Result<Results> {
         let mut values: Vec<Option<Buffer>> = vec![None; self.metas.len()];

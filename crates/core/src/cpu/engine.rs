@@ -1,7 +1,7 @@
 //! Running a graph node by node: the reference executor, and the one for sizes that only the run decides.
 
 use super::flow::Inside;
-use crate::device::{Device, Executable, Outputs, Results};
+use crate::device::{Device, Executable, Outputs, Results, Room};
 use crate::dim::Bindings;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value};
@@ -157,5 +157,8 @@ impl Executable for Interpreter {
     }
     fn temporary(&self) -> Option<usize> {
         None
+    }
+    fn rooms(&self) -> Vec<Room> {
+        vec![]
     }
 }

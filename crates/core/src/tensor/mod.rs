@@ -8,6 +8,7 @@ mod literal;
 mod operand;
 mod operators;
 mod slices;
+mod spec;
 pub(crate) mod template;
 
 pub use axes::{Axes, NewShape, Parts};
@@ -16,6 +17,7 @@ pub use literal::{Literal, Values, constant, constant_f64, try_constant, try_con
 pub(crate) use operand::operands;
 pub use operand::{AsOperand, Operand, Scalar};
 pub use slices::{SliceItem, Slices};
+pub use spec::tensor_spec;
 
 use crate::buffer::{Buffer, Storage};
 use crate::device::{Device, RemoteBuffer};
@@ -161,6 +163,7 @@ impl Tensor {
         match &self.inner().repr {
             Repr::Host(_) | Repr::Gone => Device::cpu(),
             Repr::Remote(device, _) => *device,
+            Repr::Symbol(_) if self.is_spec() => Device::current(),
             Repr::Symbol(s) => crate::trace::device_of(s.trace),
         }
     }
@@ -294,6 +297,9 @@ impl Tensor {
 /// The message for reading a tensor that has no elements.
 #[cold]
 pub(crate) fn no_value(x: &Tensor) -> Error {
+    if x.is_spec() {
+        return spec::no_value(x);
+    }
     let text = format!("{} is symbolic: it has no value while its function is traced", x.meta());
     Error::new(Kind::FailedPrecondition, "tensor", text)
         .with_hint("return it from the function, use `tf::print`, or step eagerly with `tf::run_functions_eagerly(true)`")

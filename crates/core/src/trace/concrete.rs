@@ -1,9 +1,11 @@
 //! One trace in the user's hands.
 
 use super::function::Function;
+use super::needs::MemoryNeeds;
+use super::program::Program;
 use super::signature::Trace;
 use crate::error::{Error, Kind, Place, Result, catch};
-use crate::graph::{Costs, Graph, passes};
+use crate::graph::{Costs, Graph};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
@@ -56,7 +58,7 @@ impl Concrete {
     ///
     /// If the arguments do not fit.
     pub fn plan(&self, arguments: &[Tensor]) -> Result<String> {
-        Ok(self.trace.program(arguments)?.executable()?.describe())
+        Ok(self.trace.program(arguments)?.planned()?.describe())
     }
     /// What a call with these arguments costs: operations and bytes, op by op, from shapes alone. Nothing runs.
     ///
@@ -66,8 +68,7 @@ impl Concrete {
     ///
     /// If the arguments do not fit.
     pub fn cost(&self, arguments: &[Tensor]) -> Result<Costs> {
-        let program = self.trace.program(arguments)?;
-        Ok(passes::optimise(&program.graph, program.device)?.costs())
+        self.trace.program(arguments)?.costs()
     }
     /// What memory a call with these arguments needs. It is planned if need be; nothing runs.
     ///
@@ -75,15 +76,7 @@ impl Concrete {
     ///
     /// If the arguments do not fit, or the graph cannot be compiled.
     pub fn memory(&self, arguments: &[Tensor]) -> Result<MemoryNeeds> {
-        let program = self.trace.program(arguments)?;
-        let graph = &program.graph;
-        let bytes = |metas: &mut dyn Iterator<Item = &Meta>| metas.map(|m| m.bytes().unwrap_or(0)).sum();
-        Ok(MemoryNeeds {
-            arguments: bytes(&mut graph.inputs.iter().map(|v| graph.meta(*v))),
-            variables: bytes(&mut program.variables.iter().map(Variable::meta)),
-            results: bytes(&mut graph.outputs.iter().map(|v| graph.meta(*v))),
-            temporary: program.executable()?.temporary(),
-        })
+        self.trace.program(arguments)?.needs()
     }
     /// Runs it on the tensors of the arguments and gives the tensors of the result.
     ///
@@ -98,31 +91,14 @@ impl Concrete {
             let text = format!("{} tensors were given, the function takes {wanted}", arguments.len());
             return Err(Error::invalid(self.name(), text).at(at));
         }
+        if let Some(spec) = arguments.iter().find(|x| x.is_spec()) {
+            return Err(crate::tensor::no_value(spec).at(at));
+        }
         self.trace
             .program(arguments)
             .map_err(|e| e.at(at))?
             .call(arguments, at)
             .map(|results| results.into_vec())
-    }
-}
-
-/// The memory that a call needs, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryNeeds {
-    /// Arguments, and tensors from outside that the body uses.
-    pub arguments: usize,
-    /// The variables that it reads or writes.
-    pub variables: usize,
-    /// What it gives back.
-    pub results: usize,
-    /// What it needs in between, as it is planned; `None` where sizes, and so the plan, are known only when it runs.
-    pub temporary: Option<usize>,
-}
-
-impl MemoryNeeds {
-    /// All of it: the most that is in use at one time.
-    pub fn peak(&self) -> Option<usize> {
-        Some(self.arguments + self.variables + self.results + self.temporary?)
     }
 }
 
@@ -134,7 +110,7 @@ impl fmt::Debug for Concrete {
 
 struct Request {
     function: &'static Function,
-    found: Option<Concrete>,
+    found: Option<(Concrete, Arc<Program>)>,
 }
 
 thread_local! {
@@ -148,18 +124,21 @@ pub(crate) fn is_requested(function: &'static Function) -> bool {
 }
 
 /// Answers a request for this function's trace, if there is one.
-pub(crate) fn answer(function: &'static Function, trace: &Arc<Trace>) -> bool {
+pub(crate) fn answer(function: &'static Function, trace: &Arc<Trace>, program: &Arc<Program>) -> bool {
     REQUESTS.with_borrow_mut(|r| match r.last_mut() {
         Some(request) if std::ptr::eq(request.function, function) => {
-            request.found = Some(Concrete { trace: trace.clone() });
+            request.found = Some((Concrete { trace: trace.clone() }, program.clone()));
             true
         }
         _ => false,
     })
 }
 
-/// The trace of the call of `function` in `f`.
-pub(crate) fn request<R>(function: &'static Function, f: impl FnOnce() -> R) -> Result<Concrete> {
+/// The trace of the call of `function` in `f`, and its program for the sizes of that call.
+pub(crate) fn request<R>(
+    function: &'static Function,
+    f: impl FnOnce() -> R,
+) -> Result<(Concrete, Arc<Program>)> {
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {

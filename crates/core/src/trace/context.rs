@@ -456,7 +456,10 @@ pub(crate) fn record(
             Ok(append(state, op, operands, attrs.clone(), outs, at, backward))
         })
     })
-    .map_err(|e| e.at(at))
+    .map_err(|e| match inputs.iter().find(|x| x.is_spec()) {
+        Some(spec) => crate::tensor::no_value(spec).at(at),
+        None => e.at(at),
+    })
 }
 
 fn append(

@@ -79,7 +79,7 @@ pub(crate) fn call_recorded(program: &Arc<Program>, arguments: &[Tensor], at: Pl
         order: tape::depth(),
     };
     let forward = program.derivatives.forward(program, wanted, at)?;
-    let mut outputs = forward.program.run(arguments)?;
+    let mut outputs = forward.program.run(arguments).map_err(|e| e.at(at))?;
     // A tape tells tensors by identity: two outputs, or an input given back, must not be the same one.
     for i in 0..outputs.len() {
         let id = outputs[i].id();
@@ -139,7 +139,7 @@ impl Forward {
             }
             levels.push(graph.outputs.len());
         }
-        let program = Program::new(
+        let mut program = Program::new(
             base.name,
             graph,
             base.captures.clone(),
@@ -147,6 +147,7 @@ impl Forward {
             vec![],
             base.device,
         );
+        program.max_bytes = base.max_bytes;
         Ok(Forward {
             program: Arc::new(program),
             own,
@@ -239,7 +240,8 @@ fn keeping(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<(Arc<Progra
     let super::Traced { graph, variables, customs, .. } = traced;
     let followed: Vec<u64> = wanted.variables(base).map(Variable::id).collect();
     let slots = variables.iter().map(|v| followed.contains(&v.id())).collect();
-    let made = Program::new(base.name, graph, captures, variables, customs, base.device);
+    let mut made = Program::new(base.name, graph, captures, variables, customs, base.device);
+    made.max_bytes = base.max_bytes;
     Ok((Arc::new(made), Wanted { slots, ..wanted }))
 }
 
@@ -355,7 +357,9 @@ fn derive(
         results.push(if *wanted { grads.next().flatten() } else { None });
     }
     results.extend(grads);
-    Ok((Program::new(base.name, made, captures, traced.variables, customs, base.device), operands, results))
+    let mut program = Program::new(base.name, made, captures, traced.variables, customs, base.device);
+    program.max_bytes = base.max_bytes;
+    Ok((program, operands, results))
 }
 
 /// Cuts the backward part out of a graph that holds both.

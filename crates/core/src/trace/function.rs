@@ -7,6 +7,7 @@ use super::cache::{self, BOUND, Cache, Hit, Slot};
 use super::concrete::{self, Concrete};
 use super::explore;
 use super::misses::{self, Known, Miss};
+use super::needs::MemoryNeeds;
 use super::program::Program;
 use super::relax::{Relaxed, Size};
 use super::signature::{self, Signatures, Trace};
@@ -15,8 +16,10 @@ use super::visitor::{Rebuild, TensorSpec, Visitor};
 use crate::device::Device;
 use crate::dim::Dim;
 use crate::error::{Error, Kind, Place, Result};
+use crate::graph::Costs;
 use crate::profiler::{self, What};
 use crate::shape::Shape;
+use crate::tensor::Tensor;
 use crate::warning::{self, Warning};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -31,6 +34,8 @@ pub struct Options {
     pub signature: &'static [TensorSpec],
     /// An error instead of more traces than this.
     pub max_traces: Option<usize>,
+    /// An error instead of a call that needs more memory.
+    pub max_bytes: Option<usize>,
     /// From the second differing call on, trace with the differing sizes as symbols.
     pub relax_shapes: bool,
     /// Rewrites that change bits are welcome.
@@ -41,8 +46,14 @@ pub struct Options {
 
 impl Options {
     /// What holds without options.
-    pub const DEFAULT: Options =
-        Options { signature: &[], max_traces: None, relax_shapes: false, fast_math: false, inline: true };
+    pub const DEFAULT: Options = Options {
+        signature: &[],
+        max_traces: None,
+        max_bytes: None,
+        relax_shapes: false,
+        fast_math: false,
+        inline: true,
+    };
 }
 
 /// How many traces are kept to compare with, how many misses are kept, how often one function warns.
@@ -145,7 +156,26 @@ impl Function {
     ///
     /// If tracing fails, or `f` does not call the function.
     pub fn concrete_of<R>(&'static self, f: impl FnOnce() -> R) -> Result<Concrete> {
-        concrete::request(self, f)
+        Ok(concrete::request(self, f)?.0)
+    }
+    /// What the call of this function in `f` computes and moves, op by op, from shapes alone; as [`Function::graph_of`] it runs
+    /// nothing. Tensors of the arguments may be [`tensor_spec`](crate::tensor_spec)s.
+    ///
+    /// Source: `tf.compat.v1.profiler` counts the same, of a graph that has run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Function::graph_of`].
+    pub fn cost_of<R>(&'static self, f: impl FnOnce() -> R) -> Result<Costs> {
+        concrete::request(self, f)?.1.costs()
+    }
+    /// What memory the call of this function in `f` needs, as it is planned; as [`Function::graph_of`] it runs nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Function::graph_of`], or if the graph cannot be compiled.
+    pub fn memory_of<R>(&'static self, f: impl FnOnce() -> R) -> Result<MemoryNeeds> {
+        concrete::request(self, f)?.1.needs()
     }
     fn history(&self) -> std::sync::MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(|p| p.into_inner())
@@ -244,7 +274,9 @@ impl Call {
     #[track_caller]
     fn route<R: Structure + Any + Send + Sync>(self, tracing: bool) -> Route<R> {
         let Visitor { words, sizes, tensors, .. } = &*self.visitor;
-        if let Some(symbol) = tensors.iter().find(|x| x.is_symbolic() && !tracing) {
+        let asked = concrete::is_requested(self.function);
+        let strange = |x: &&Tensor| x.is_symbolic() && !tracing && !(asked && x.is_spec());
+        if let Some(symbol) = tensors.iter().find(strange) {
             let error = crate::tensor::no_value(symbol).at(self.at).within(self.within());
             return Route::Done(R::settle(|| Err(error)));
         }
@@ -304,7 +336,7 @@ impl Call {
             let text = "two instances of this generic function have one type name";
             Error::internal(self.function.name, text)
         })?;
-        if concrete::answer(self.function, trace) {
+        if concrete::answer(self.function, trace, program) {
             let mut visitor = Visitor::default();
             template.visit(&mut visitor);
             return Ok(template.rebuild(&mut Rebuild::new(&visitor.tensors, &[])));
@@ -470,7 +502,7 @@ impl Pending {
         let number = function.traced.fetch_add(1, Ordering::AcqRel);
         function.since_clear.fetch_add(1, Ordering::AcqRel);
         self.report(known.clone());
-        Trace::new(number, traced, known, function.name, call.device)
+        Trace::new(number, traced, known, function, call.device)
     }
     /// Whether one more trace is within `max_traces`.
     fn allow(&self, known: &Known) -> Result<()> {

@@ -17,6 +17,7 @@ mod function;
 #[cfg(test)]
 mod function_tests;
 mod misses;
+mod needs;
 mod program;
 mod relax;
 mod replay;
@@ -26,7 +27,7 @@ mod structure;
 mod tests;
 mod visitor;
 
-pub use concrete::{Concrete, MemoryNeeds};
+pub use concrete::Concrete;
 pub use explore::{Rows, State, TensorRange, rows};
 
 pub(crate) use context::{
@@ -39,6 +40,7 @@ pub use function::{
     Function, Options, Pending, Route, Run, call, functions_run_eagerly, run_functions_eagerly,
 };
 pub use misses::{Change, Miss, Rule};
+pub use needs::MemoryNeeds;
 pub use signature::Signatures;
 pub(crate) use structure::Lend;
 pub use structure::Structure;

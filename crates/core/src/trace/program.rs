@@ -26,12 +26,20 @@ pub(crate) struct Program {
     /// Gradients that the user gave.
     pub(crate) customs: Vec<Custom>,
     pub(crate) device: Device,
-    executable: OnceLock<Arc<dyn Executable>>,
+    /// A run must not need more memory.
+    pub(super) max_bytes: Option<usize>,
+    executable: OnceLock<Planned>,
     /// Floating-point tensors from outside, or made in the body, that are constants of the graph: the nodes.
     constants: Vec<u32>,
     /// The same with these constants as captures, for a tape that depends on one of them.
     open: OnceLock<Arc<Program>>,
     pub(crate) derivatives: Derivatives,
+}
+
+/// An executable, and why it must not run.
+struct Planned {
+    executable: Arc<dyn Executable>,
+    refusal: Option<Error>,
 }
 
 impl Program {
@@ -54,22 +62,46 @@ impl Program {
             variables,
             customs,
             device,
+            max_bytes: None,
             executable: OnceLock::new(),
             derivatives: Derivatives::default(),
         }
     }
-    /// The executable, compiled when first asked for.
+    /// The executable.
+    ///
+    /// # Errors
+    ///
+    /// If the graph cannot be compiled, or would need more memory than it may.
+    #[inline]
     pub(crate) fn executable(&self) -> Result<&Arc<dyn Executable>> {
-        if let Some(ready) = self.executable.get() {
-            return Ok(ready);
+        let planned = self.plan()?;
+        match &planned.refusal {
+            None => Ok(&planned.executable),
+            Some(refusal) => Err(refusal.clone()),
         }
+    }
+    /// The executable to be looked at, however much it needs.
+    pub(crate) fn planned(&self) -> Result<&Arc<dyn Executable>> {
+        Ok(&self.plan()?.executable)
+    }
+    /// It is compiled when first asked for.
+    #[inline]
+    fn plan(&self) -> Result<&Planned> {
+        match self.executable.get() {
+            Some(ready) => Ok(ready),
+            None => self.compile(),
+        }
+    }
+    #[cold]
+    fn compile(&self) -> Result<&Planned> {
         let _span = profiler::open(What::Compile, || self.name, None);
         // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
         let made = match self.graph.is_concrete() {
             true => passes::compile(&self.graph, self.device)?,
             false => self.device.backend().compile(&self.graph)?,
         };
-        Ok(self.executable.get_or_init(|| made))
+        let refusal = self.refusal(&*made);
+        Ok(self.executable.get_or_init(|| Planned { executable: made, refusal }))
     }
     /// All inputs: the arguments and the captures. Without captures nothing is copied.
     pub(crate) fn inputs<'a>(
@@ -120,7 +152,7 @@ impl Program {
                 return call_recorded(self, arguments, at);
             }
         }
-        self.run(arguments)
+        self.run(arguments).map_err(|e| e.at(at))
     }
     /// The program in which the constants are captures, so that a gradient finds them.
     fn opened(&self) -> Program {
@@ -137,7 +169,8 @@ impl Program {
             graph.input_names.push(format!("constant_{i}"));
         }
         let (variables, customs) = (self.variables.clone(), self.customs.clone());
-        Program::new(self.name, graph, captures, variables, customs, self.device)
+        let opened = Program::new(self.name, graph, captures, variables, customs, self.device);
+        Program { max_bytes: self.max_bytes, ..opened }
     }
     /// Whether a tape depends on an input, or would follow a read inside.
     fn is_followed(&self, arguments: &[Tensor]) -> bool {

@@ -1,6 +1,7 @@
 //! One trace of a function: its graph, what it is for, and the concrete programs made of it.
 
 use super::Custom;
+use super::function::Function;
 use super::misses::Known;
 use super::program::Program;
 use super::visitor::{DimSpec, Leaf, LeafKind, TensorSpec, Visitor};
@@ -28,6 +29,7 @@ pub(crate) struct Trace {
     pub(crate) variables: Vec<Variable>,
     customs: Vec<Custom>,
     pub(crate) device: Device,
+    max_bytes: Option<usize>,
     /// The result with symbols of the trace in it.
     pub(crate) template: Box<dyn Any + Send + Sync>,
     pub(crate) known: Known,
@@ -39,7 +41,7 @@ impl Trace {
         number: usize,
         traced: super::Traced<Box<dyn Any + Send + Sync>>,
         known: Known,
-        function: &'static str,
+        function: &'static Function,
         device: Device,
     ) -> Result<Trace> {
         // A graph's inputs are on its device; captured host tensors are moved once.
@@ -51,13 +53,14 @@ impl Trace {
         };
         let captures = traced.captures.iter().map(moved).collect::<Result<_>>()?;
         Ok(Trace {
-            function,
+            function: function.name(),
             number,
             graph: traced.graph,
             captures,
             variables: traced.variables,
             customs: traced.customs,
             device,
+            max_bytes: function.options().max_bytes,
             template: traced.result,
             known,
             plans: Mutex::default(),
@@ -75,9 +78,10 @@ impl Trace {
         if let Some(found) = found {
             return Ok(found);
         }
+        let own = |x: &Tensor| x.is_symbolic() && !x.is_spec();
         // A symbolic argument means that the call is put into another graph, whose symbols these are.
         let given = tensors.iter().chain(&self.captures).map(Tensor::meta).collect::<Vec<_>>();
-        let graph = match self.graph.is_concrete() || tensors.iter().any(Tensor::is_symbolic) {
+        let graph = match self.graph.is_concrete() || tensors.iter().any(own) {
             true => {
                 let wanted = self.graph.inputs.iter().map(|v| self.graph.meta(*v));
                 if !wanted.eq(given.iter().copied()) {
@@ -89,7 +93,8 @@ impl Trace {
         };
         let customs = self.customs.iter().map(|c| bound(c, &graph)).collect();
         let (captures, variables) = (self.captures.clone(), self.variables.clone());
-        let program = Program::new(self.function, graph, captures, variables, customs, self.device);
+        let mut program = Program::new(self.function, graph, captures, variables, customs, self.device);
+        program.max_bytes = self.max_bytes;
         let program = Arc::new(program);
         let mut plans = plans();
         if plans.len() >= PLANS {

@@ -222,6 +222,9 @@ fn static_function(function: &Function, options: &Options, p: &TokenStream) -> T
     if let Some(n) = options.max_traces {
         set.push(quote!(max_traces: ::core::option::Option::Some(#n)));
     }
+    if let Some(n) = options.max_bytes {
+        set.push(quote!(max_bytes: ::core::option::Option::Some(#n)));
+    }
     if options.relax_shapes {
         set.push(quote!(relax_shapes: true));
     }
@@ -258,10 +261,16 @@ fn beside(function: &Function, p: &TokenStream, static_function: &TokenStream) -
             #vis struct Own;
             /// The graph for these arguments, traced if need be, without running it: takes the function's arguments.
             #[allow(non_upper_case_globals)]
-            #vis const graph: <Own as #p::Traceable>::Graph = <Own as #p::Traceable>::GRAPH;
+            #vis const graph: <Own as #p::Traceable>::To<#p::Graph> = <Own as #p::Traceable>::GRAPH;
             /// The trace for these arguments, made if need be: takes the function's arguments.
             #[allow(non_upper_case_globals)]
-            #vis const concrete: <Own as #p::Traceable>::Concrete = <Own as #p::Traceable>::CONCRETE;
+            #vis const concrete: <Own as #p::Traceable>::To<#p::Concrete> = <Own as #p::Traceable>::CONCRETE;
+            /// What a call with these arguments computes and moves, without running it: takes the function's arguments.
+            #[allow(non_upper_case_globals)]
+            #vis const cost: <Own as #p::Traceable>::To<#p::Costs> = <Own as #p::Traceable>::COST;
+            /// The memory that a call with these arguments needs, without running it: takes the function's arguments.
+            #[allow(non_upper_case_globals)]
+            #vis const memory: <Own as #p::Traceable>::To<#p::MemoryNeeds> = <Own as #p::Traceable>::MEMORY;
         }
     });
     let traceable = (!generic).then(|| traceable(function, p));
@@ -295,7 +304,7 @@ fn beside(function: &Function, p: &TokenStream, static_function: &TokenStream) -
     }
 }
 
-/// `graph` and `concrete` as function pointers: their types can only be written where the user's names are known, which
+/// `graph`, `concrete`, `cost` and `memory` as function pointers: their types can only be written where the user's names are known, which
 /// is not inside `mod f`.
 fn traceable(function: &Function, p: &TokenStream) -> TokenStream {
     let name = &function.item.sig.ident;
@@ -304,26 +313,31 @@ fn traceable(function: &Function, p: &TokenStream) -> TokenStream {
     let every = (!lifetimes.is_empty()).then(|| quote!(for<#(#lifetimes),*>));
     let types: Vec<&Type> = function.arguments.iter().filter_map(|a| a.ty.as_ref()).collect();
     let names: Vec<Ident> = (0..types.len()).map(|i| hidden(&format!("a{i}"))).collect();
-    let one = |answer: TokenStream, of: &str| {
-        let of = Ident::new(of, Span::mixed_site());
-        quote! {{
-            fn traced #generics (#(#names: #types),*) -> #answer {
-                #name::function().#of(move || #name(#(#names),*))
-            }
-            traced
-        }}
+    let one = |constant: &str, answer: &str, of: &str| {
+        let ident = |name| Ident::new(name, Span::mixed_site());
+        let (constant, answer, of) = (ident(constant), ident(answer), ident(of));
+        quote! {
+            const #constant: Self::To<#p::#answer> = {
+                fn traced #generics (#(#names: #types),*) -> #p::Result<#p::#answer> {
+                    #name::function().#of(move || #name(#(#names),*))
+                }
+                traced
+            };
+        }
     };
-    let (graph, concrete) = (quote!(#p::Result<#p::Graph>), quote!(#p::Result<#p::Concrete>));
-    let (trace_graph, trace_concrete) =
-        (one(graph.clone(), "graph_of"), one(concrete.clone(), "concrete_of"));
+    let graph = one("GRAPH", "Graph", "graph_of");
+    let concrete = one("CONCRETE", "Concrete", "concrete_of");
+    let cost = one("COST", "Costs", "cost_of");
+    let memory = one("MEMORY", "MemoryNeeds", "memory_of");
     quote! {
         #[allow(non_local_definitions)]
         const _: () = {
             impl #p::Traceable for #name::Own {
-                type Graph = #every fn(#(#types),*) -> #graph;
-                const GRAPH: Self::Graph = #trace_graph;
-                type Concrete = #every fn(#(#types),*) -> #concrete;
-                const CONCRETE: Self::Concrete = #trace_concrete;
+                type To<Answer> = #every fn(#(#types),*) -> #p::Result<Answer>;
+                #graph
+                #concrete
+                #cost
+                #memory
             }
         };
     }

@@ -13,6 +13,9 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Mutex;
 
+/// How many of its largest values a plan remembers.
+const ROOMS: usize = 16;
+
 pub(super) fn build(graph: &Graph) -> Result<Plan> {
     let groups = fuse::groups(graph);
     let mut builder = Builder {
@@ -33,6 +36,7 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
     builder.enter();
     let steps = builder.steps(&groups)?;
     let results = graph.outputs.iter().map(|v| builder.slot(*v)).collect::<Result<Vec<_>>>()?;
+    let rooms = builder.rooms();
     let owner = |k: usize| results.iter().position(|s| s.place == Place::Output(k)).unwrap_or(usize::MAX);
     let owners = (0..builder.fresh.len()).map(owner).collect();
     let argument = |(at, place): (usize, &Place)| match place {
@@ -56,6 +60,7 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
         made: builder.made,
         fresh: builder.fresh,
         results,
+        rooms,
         owners,
         frames: Mutex::new(vec![]),
     })
@@ -212,6 +217,15 @@ impl Builder<'_> {
     }
     pub(super) fn slots(&self, values: impl IntoIterator<Item = Value>) -> Result<Vec<Slot>> {
         values.into_iter().map(|v| self.slot(v)).collect()
+    }
+    /// The largest values with memory of their own.
+    fn rooms(&self) -> Vec<(usize, u32)> {
+        let own = self.place.iter().filter(|(_, p)| matches!(p, Place::Arena(_) | Place::Output(_)));
+        let mut rooms: Vec<(usize, u32)> =
+            own.map(|(v, _)| (self.graph.meta(*v).bytes().unwrap_or(0), v.node)).collect();
+        rooms.sort_unstable_by_key(|(bytes, node)| (std::cmp::Reverse(*bytes), *node));
+        rooms.truncate(ROOMS);
+        rooms
     }
     fn steps(&mut self, groups: &[fuse::Group]) -> Result<Vec<Step>> {
         let lives = self.lives(groups);

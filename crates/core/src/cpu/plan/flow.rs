@@ -6,7 +6,7 @@
 use super::program::Target;
 use super::{Arg, Plan, build};
 use crate::buffer::Buffer;
-use crate::device::Executable;
+use crate::device::{Executable, Room};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::variable::Variable;
@@ -52,6 +52,9 @@ impl Repeat {
     /// The bytes of its plans and of its own set of carried values.
     pub(super) fn bytes(&self) -> usize {
         self.condition.bytes() + self.body.bytes() + self.carried.iter().sum::<usize>()
+    }
+    pub(super) fn rooms(&self) -> Vec<Room> {
+        [&self.condition, &self.body].into_iter().flat_map(|plan| plan.rooms()).collect()
     }
     pub(super) fn describe(&self) -> String {
         let turns = match self.trips {

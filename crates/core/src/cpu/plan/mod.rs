@@ -15,7 +15,7 @@ mod run;
 mod tests;
 
 use crate::buffer::{Buffer, Storage};
-use crate::device::{Executable, Outputs, Results};
+use crate::device::{Executable, Outputs, Results, Room};
 use crate::error::Result;
 use crate::graph::{Graph, Node};
 use crate::op::{Attrs, Copies, Sizes};
@@ -129,6 +129,8 @@ pub(super) struct Plan {
     /// The entry of each of them.
     fresh_at: Vec<usize>,
     results: Vec<Slot>,
+    /// The largest values with memory, largest first: their bytes and nodes.
+    rooms: Vec<(usize, u32)>,
     /// For each piece of fresh memory, the first result that it is.
     owners: Vec<usize>,
     frames: Mutex<Vec<Frame>>,
@@ -235,6 +237,22 @@ impl Executable for Plan {
     }
     fn temporary(&self) -> Option<usize> {
         Some(self.bytes())
+    }
+    fn rooms(&self) -> Vec<Room> {
+        let room = |(bytes, n): &(usize, u32)| {
+            let node = &self.nodes[*n as usize];
+            Room { bytes: *bytes, op: node.op.name, at: node.at }
+        };
+        let mut rooms: Vec<Room> = self.rooms.iter().map(room).collect();
+        for step in &self.steps {
+            match step {
+                Step::If { sides, .. } => rooms.extend(sides.iter().flat_map(Plan::rooms)),
+                Step::While { repeat, .. } => rooms.extend(repeat.rooms()),
+                _ => {}
+            }
+        }
+        rooms.sort_by_key(|r| std::cmp::Reverse(r.bytes));
+        rooms
     }
 }
 
