@@ -46,6 +46,9 @@ const LONG_WAIT: Duration = Duration::from_micros(50);
 const ALONE: u32 = 2;
 /// For how long at most.
 const MOST_ALONE: Duration = Duration::from_millis(20);
+/// Callers that found the team taken need the processors that helpers would have: so many as there are helpers' processors, and
+/// the caller goes on alone for this long; doubled each time that it is so again, halved each time that it is not.
+const CROWDED: Duration = Duration::from_millis(1);
 /// Pauses before a waiting caller looks at the clock and offers its processor: some 10 µs.
 const SPINS: usize = 300;
 
@@ -96,6 +99,10 @@ pub(crate) struct Team {
     alone: AtomicU64,
     /// How many times the last long wait that was.
     penalty: AtomicU32,
+    /// Callers that found the team taken in this region, each as often as it did.
+    rivals: AtomicUsize,
+    /// How many times [`CROWDED`] callers went on alone when it was crowded last. Written by who has the team.
+    crowd: AtomicU32,
     job: UnsafeCell<Option<Job>>,
     helpers: [Helper; MOST_THREADS - 1],
 }
@@ -114,6 +121,8 @@ pub(crate) static TEAM: Team = Team {
     started: AtomicUsize::new(0),
     alone: AtomicU64::new(0),
     penalty: AtomicU32::new(0),
+    rivals: AtomicUsize::new(0),
+    crowd: AtomicU32::new(0),
     job: UnsafeCell::new(None),
     helpers: [const { Helper { parked: AtomicBool::new(false), thread: OnceLock::new() } }; MOST_THREADS - 1],
 };
@@ -184,9 +193,9 @@ impl Team {
         let group = chunks.div_ceil(Claim::MOST_CHUNKS);
         if group > 1 {
             let some = |at: usize| (at * group..chunks.min((at + 1) * group)).for_each(each);
-            self.share(helpers, chunks.div_ceil(group), &some);
+            self.share(threads, helpers, chunks.div_ceil(group), &some);
         } else {
-            self.share(helpers, chunks, each);
+            self.share(threads, helpers, chunks, each);
         }
     }
 
@@ -217,6 +226,7 @@ impl Team {
         let insists = INSIST.get() > 0;
         while self.taken.0.swap(true, Acquire) {
             if !insists {
+                self.rivals.fetch_add(1, Relaxed);
                 return false;
             }
             std::thread::yield_now();
@@ -233,8 +243,9 @@ impl Team {
     }
 
     /// Runs a region. The caller has the team; it is given back.
-    fn share(&'static self, helpers: usize, chunks: usize, each: &(dyn Fn(usize) + Sync)) {
+    fn share(&'static self, threads: usize, helpers: usize, chunks: usize, each: &(dyn Fn(usize) + Sync)) {
         let helpers = self.start(helpers);
+        self.rivals.store(0, Relaxed);
         let failure = Failure::default();
         // SAFETY: only the lifetime is changed. `wait` below returns after the last use of the closure, and nothing
         // between here and there unwinds: panics of chunks are caught.
@@ -256,6 +267,7 @@ impl Team {
         }
         self.wait(chunks - mine, start, mine);
         INSIDE.set(false);
+        self.crowded(threads);
         self.taken.0.store(false, Release);
         if failure.happened.load(Acquire) {
             let payload = failure.payload.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -286,6 +298,20 @@ impl Team {
             self.alone.store(now() + alone.as_nanos() as u64, Relaxed);
         } else {
             self.penalty.store(0, Relaxed);
+        }
+    }
+
+    /// After a region: whether as many callers as there are processors for helpers compute beside this one, and goes on alone
+    /// then. Helpers and callers that take turns on a processor are slower than callers alone.
+    fn crowded(&self, threads: usize) {
+        let crowd = self.crowd.load(Relaxed);
+        if self.rivals.load(Relaxed) + 1 >= threads {
+            let crowd = crowd.saturating_mul(2).max(1);
+            self.crowd.store(crowd, Relaxed);
+            let until = now() + CROWDED.saturating_mul(crowd).min(MOST_ALONE).as_nanos() as u64;
+            self.alone.store(self.alone.load(Relaxed).max(until), Relaxed);
+        } else if crowd > 0 {
+            self.crowd.store(crowd / 2, Relaxed);
         }
     }
 
