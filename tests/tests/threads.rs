@@ -243,3 +243,66 @@ fn functions_that_need_each_other_do_not_wait_for_ever() {
         odd::clear_cache();
     }
 }
+
+/// A call keeps its frame, and the loop inside it its own memory, for itself: many threads at once get what one alone gets.
+#[test]
+fn calls_at_once_do_not_meet_in_their_memory() {
+    #[tf::function]
+    fn f(model: &Network, x: &Tensor, n: &Tensor) -> (Tensor, Tensor) {
+        let mut h = x.matmul(&model.hidden).tanh();
+        let mut sum = h.clone();
+        for _ in 0..n {
+            h = (&h * 0.5 + 1.0).matmul(&model.output);
+            sum += h.softmax(-1);
+        }
+        (h, sum)
+    }
+    let mut numbers = suite::Numbers::new(5);
+    let mut f32s = |shape: [usize; 2]| numbers.tensor(tf::DType::F32, &shape.into());
+    let model =
+        Network { hidden: Variable::new(f32s([90, 64]) * 0.1), output: Variable::new(f32s([64, 64]) * 0.1) };
+    let inputs: Vec<Tensor> = (0..12).map(|_| f32s([24, 90])).collect();
+    let n = tf::constant(5);
+    let call = |x: &Tensor| {
+        let (h, sum) = f(&model, x, &n);
+        vec![h, sum]
+    };
+    let want: Vec<Vec<Tensor>> = inputs.iter().map(call).collect();
+    together(6, |i| {
+        for k in 0..60 {
+            let k = (k + i) % inputs.len();
+            same_bits_all(&call(&inputs[k]), &want[k])
+                .unwrap_or_else(|e| panic!("thread {i}, input {k}: {e}"));
+        }
+    });
+    assert_eq!(f::trace_count(), 1);
+}
+
+/// Who reads a variable while another thread writes it, in place where it can, has one of its values and not parts of two.
+#[test]
+fn a_variable_that_is_written_meanwhile_is_read_whole() {
+    #[tf::function]
+    fn read(x: &Tensor, w: &Variable) -> Tensor {
+        x.matmul(w)
+    }
+    #[tf::function]
+    fn write(w: &Variable) {
+        w.assign_add(1.0);
+    }
+    let (w, x) = (Variable::new(tf::zeros([64, 40])), tf::ones([1, 64]));
+    const WRITES: usize = 400;
+    together(6, |i| {
+        if i == 0 {
+            (0..WRITES).for_each(|_| write(&w));
+            return;
+        }
+        let mut last = 0.0;
+        for _ in 0..WRITES {
+            let y = read(&x, &w).to_vec::<f32>().unwrap();
+            assert!(y.iter().all(|v| *v == y[0]) && y[0] % 64.0 == 0.0, "parts of two values: {y:?}");
+            assert!(y[0] >= last, "{} after {last}", y[0]);
+            last = y[0];
+        }
+    });
+    assert_eq!(w.read().to_vec::<f32>().unwrap(), [WRITES as f32; 64 * 40]);
+}

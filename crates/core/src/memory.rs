@@ -10,7 +10,7 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
 /// Alignment of every block: a cache line, and the widest vector.
 pub(crate) const ALIGN: usize = 64;
@@ -32,8 +32,12 @@ struct Block(NonNull<u8>);
 // SAFETY: a block in a list is memory that nobody refers to.
 unsafe impl Send for Block {}
 
-/// Bytes handed out, the most of them at one time, and bytes had from the system.
-static USED: AtomicUsize = AtomicUsize::new(0);
+/// A thread counts so many bytes for itself before it tells the others, whom each telling costs a cache line.
+const UNTOLD: isize = 64 << 10;
+
+/// Bytes handed out, as far as threads have told; below zero for a moment if who frees tells before who took.
+static USED: AtomicIsize = AtomicIsize::new(0);
+/// The most bytes handed out at one time, and bytes had from the system.
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
@@ -48,11 +52,37 @@ impl Lists {
     }
 }
 
-/// A thread's lists; when it ends, the others may have them.
-struct Own(Lists);
+/// A thread's lists; when it ends, the others may have them. And the bytes that it took, less those that it gave back, and has
+/// told nobody about.
+struct Own(Lists, isize);
+
+impl Own {
+    /// Counts bytes taken or given back; answers how many are handed out now.
+    #[inline]
+    fn count(&mut self, bytes: isize) -> usize {
+        self.1 += bytes;
+        if self.1.abs() >= UNTOLD {
+            USED.fetch_add(std::mem::take(&mut self.1), Relaxed);
+        }
+        used(self.1)
+    }
+}
+
+/// Bytes handed out now, of which so many have not been told.
+fn used(untold: isize) -> usize {
+    usize::try_from(USED.load(Relaxed) + untold).unwrap_or(0)
+}
+
+/// [`Own::count`] of this thread; while it ends, without it.
+#[cold]
+fn counted(bytes: isize) -> usize {
+    USED.fetch_add(bytes, Relaxed);
+    used(0)
+}
 
 impl Drop for Own {
     fn drop(&mut self) {
+        USED.fetch_add(self.1, Relaxed);
         let mut shared = SHARED.lock().unwrap_or_else(|p| p.into_inner());
         for (theirs, own) in shared.0.iter_mut().zip(&mut self.0.0) {
             theirs.append(own);
@@ -61,13 +91,14 @@ impl Drop for Own {
 }
 
 thread_local! {
-    static OWN: RefCell<Own> = const { RefCell::new(Own(Lists::new())) };
+    static OWN: RefCell<Own> = const { RefCell::new(Own(Lists::new(), 0)) };
 }
 
 /// How host memory is used by tensors and running graphs, in bytes.
 ///
 /// Tensors of at most 64 bytes keep their elements in themselves and are not counted, nor are vectors that were taken
-/// over ([`Tensor::from_vec`](crate::Tensor::from_vec)).
+/// over ([`Tensor::from_vec`](crate::Tensor::from_vec)). Of what another thread took or gave back at last, up to 64 KiB may not be
+/// counted yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// In use now.
@@ -90,7 +121,7 @@ pub struct Stats {
 /// # drop(x);
 /// ```
 pub fn stats() -> Stats {
-    let used = USED.load(Relaxed);
+    let used = used(OWN.try_with(|own| own.borrow().1).unwrap_or(0));
     Stats { used, peak: PEAK.load(Relaxed).max(used), held: RESERVED.load(Relaxed).saturating_sub(used) }
 }
 
@@ -98,7 +129,7 @@ pub fn stats() -> Stats {
 ///
 /// Source: `tf.config.experimental.reset_memory_stats`.
 pub fn reset_peak() {
-    PEAK.store(USED.load(Relaxed), Relaxed);
+    PEAK.store(stats().used, Relaxed);
 }
 
 /// Gives what this thread and the process hold back to the system. Other threads keep theirs.
@@ -163,13 +194,9 @@ fn release(block: Block, bytes: usize) {
 pub(crate) fn take(bytes: usize, zeroed: bool) -> Option<NonNull<u8>> {
     let class = class_of(bytes);
     let size = if class < CLASSES { class_bytes(class) } else { bytes };
-    let held = match class < CLASSES {
-        // While a thread ends its lists may be gone already.
-        true => {
-            OWN.try_with(|own| own.borrow_mut().0.0[class].pop()).ok().flatten().or_else(|| shared(class))
-        }
-        false => None,
-    };
+    // While a thread ends its lists may be gone already.
+    let listed = |own: &RefCell<Own>| own.borrow_mut().0.0.get_mut(class).and_then(Vec::pop);
+    let held = OWN.try_with(listed).ok().flatten().or_else(|| shared(class));
     let ptr = match held {
         Some(Block(ptr)) => {
             if zeroed {
@@ -180,7 +207,8 @@ pub(crate) fn take(bytes: usize, zeroed: bool) -> Option<NonNull<u8>> {
         }
         None => fresh(size)?,
     };
-    let used = USED.fetch_add(size, Relaxed) + size;
+    let used =
+        OWN.try_with(|own| own.borrow_mut().count(size as isize)).unwrap_or_else(|_| counted(size as isize));
     if used > PEAK.load(Relaxed) {
         PEAK.fetch_max(used, Relaxed);
     }
@@ -190,7 +218,7 @@ pub(crate) fn take(bytes: usize, zeroed: bool) -> Option<NonNull<u8>> {
 /// A block from the process's list.
 #[cold]
 fn shared(class: usize) -> Option<Block> {
-    SHARED.lock().unwrap_or_else(|p| p.into_inner()).0[class].pop()
+    SHARED.lock().unwrap_or_else(|p| p.into_inner()).0.get_mut(class)?.pop()
 }
 
 /// Takes back what [`take`] gave for so many bytes.
@@ -201,13 +229,10 @@ fn shared(class: usize) -> Option<Block> {
 pub(crate) unsafe fn give_back(ptr: NonNull<u8>, bytes: usize) {
     let class = class_of(bytes);
     let block = Block(ptr);
-    if class >= CLASSES {
-        USED.fetch_sub(bytes, Relaxed);
-        return release(block, bytes);
-    }
-    let size = class_bytes(class);
-    let used = USED.fetch_sub(size, Relaxed) - size;
-    if RESERVED.load(Relaxed).saturating_sub(used) > HELD {
+    let size = if class < CLASSES { class_bytes(class) } else { bytes };
+    let given = -(size as isize);
+    let used = OWN.try_with(|own| own.borrow_mut().count(given)).unwrap_or_else(|_| counted(given));
+    if class >= CLASSES || RESERVED.load(Relaxed).saturating_sub(used) > HELD {
         return release(block, size);
     }
     let mut block = Some(block);

@@ -7,6 +7,7 @@ pub(crate) mod engine;
 pub(crate) mod flow;
 pub(crate) mod int;
 pub(crate) mod plan;
+mod spares;
 
 #[allow(unused_imports, reason = "the op table's files name the kernels by this path")]
 pub(crate) use tenfold_kernels::{

@@ -3,6 +3,7 @@
 use super::{Argument, Place, Plan, Repeat, Slot, Step};
 use crate::buffer::Storage;
 use crate::cpu::device::sizes;
+use crate::cpu::spares::Spares;
 use crate::error::{Error, Kind, Result};
 use crate::graph::passes::{fuse, memory};
 use crate::graph::{Graph, Node, Value};
@@ -11,7 +12,6 @@ use crate::ops;
 use crate::shape::Meta;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::sync::Mutex;
 
 /// How many of its largest values a plan remembers.
 const ROOMS: usize = 16;
@@ -62,7 +62,7 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
         results,
         rooms,
         owners,
-        frames: Mutex::new(vec![]),
+        frames: Spares::new(),
     })
 }
 

@@ -6,12 +6,12 @@
 use super::program::Target;
 use super::{Arg, Plan, build};
 use crate::buffer::Buffer;
+use crate::cpu::spares::Spares;
 use crate::device::{Executable, Room};
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::variable::Variable;
 use smallvec::SmallVec;
-use std::sync::Mutex;
 
 /// A loop whose sizes are all known.
 pub(super) struct Repeat {
@@ -26,7 +26,7 @@ pub(super) struct Repeat {
     trips: Option<usize>,
     reverse: bool,
     /// The second set of carried values, from earlier runs.
-    spare: Mutex<Vec<Vec<Buffer>>>,
+    spare: Spares<Vec<Buffer>>,
 }
 
 impl Repeat {
@@ -46,7 +46,7 @@ impl Repeat {
             extras: body.outputs[carried..].iter().map(bytes).collect::<Result<_>>()?,
             trips: attrs.shape("trips")[0].size(),
             reverse: attrs.bool("reverse"),
-            spare: Mutex::default(),
+            spare: Spares::new(),
         })
     }
     /// The bytes of its plans and of its own set of carried values.
@@ -74,14 +74,13 @@ impl Repeat {
         variables: &[Variable],
         targets: &[Target],
     ) -> Result<()> {
-        let pooled = self.spare.lock().unwrap_or_else(|p| p.into_inner()).pop();
-        let spare = match pooled {
+        let spare = match self.spare.take() {
             Some(spare) => spare,
             None => self.carried.iter().map(|n| Buffer::room(*n)).collect::<Result<_>>()?,
         };
         // SAFETY: the caller's promise; the spare set is this run's own.
         let ran = unsafe { self.turns(operands, variables, targets, &spare) };
-        self.spare.lock().unwrap_or_else(|p| p.into_inner()).push(spare);
+        self.spare.put(spare);
         ran
     }
     /// # Safety

@@ -15,6 +15,7 @@ mod run;
 mod tests;
 
 use crate::buffer::{Buffer, Storage};
+use crate::cpu::spares::Spares;
 use crate::device::{Executable, Outputs, Results, Room};
 use crate::error::Result;
 use crate::graph::{Graph, Node};
@@ -24,7 +25,7 @@ use crate::tensor::Tensor;
 use crate::variable::Variable;
 use flow::Repeat;
 use program::{Program, Target};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Where the elements of a value are during a call: an entry of a frame's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +134,7 @@ pub(super) struct Plan {
     rooms: Vec<(usize, u32)>,
     /// For each piece of fresh memory, the first result that it is.
     owners: Vec<usize>,
-    frames: Mutex<Vec<Frame>>,
+    frames: Spares<Frame>,
 }
 
 /// An entry of the table that is an argument.
@@ -170,8 +171,7 @@ unsafe impl Send for Frame {}
 
 impl Plan {
     fn frame(&self) -> Result<Frame> {
-        let pooled = self.frames.lock().unwrap_or_else(|p| p.into_inner()).pop();
-        match pooled {
+        match self.frames.take() {
             Some(frame) => Ok(frame),
             None => {
                 let arena = Buffer::room(self.arena)?;
@@ -196,7 +196,7 @@ impl Plan {
     /// Gives a frame back for the next call.
     fn keep(&self, mut frame: Frame) {
         frame.clear();
-        self.frames.lock().unwrap_or_else(|p| p.into_inner()).push(frame);
+        self.frames.put(frame);
     }
 }
 
