@@ -1,12 +1,12 @@
 //! W7: a small convolutional network, trained and asked, and one convolution with its two gradients.
 
-use super::model::{Dense, adam};
+use super::model::{Dense, adam, classify};
 use super::{Arrays, fifth};
 use crate::harness::Case;
 use std::hint::black_box;
 use tenfold as tf;
 use tf::optimizers::Adam;
-use tf::{Module, Padding, Tensor, Variable};
+use tf::{Padding, Tensor, Variable};
 
 #[derive(tf::Module)]
 struct Conv {
@@ -45,11 +45,7 @@ impl Cnn {
 
 #[tf::function]
 fn train(model: &Cnn, adam: &Adam, x: &Tensor, y: &Tensor) -> Tensor {
-    let tape = tf::GradientTape::new();
-    let loss = tf::losses::sparse_categorical_crossentropy_from_logits(y, &model.call(x)).mean();
-    let variables = model.trainable_variables();
-    adam.apply_gradients(tape.gradient(&loss, &variables), &variables);
-    loss
+    classify(model, adam, y, || model.call(x))
 }
 
 #[tf::function]

@@ -1,13 +1,13 @@
 //! W3: what it takes to trace a training step, to compile it, and to run it once: MLP 784-256-256-10, Adam, batch 64, then 48.
 
-use super::model::{Dense, adam};
+use super::model::{Dense, adam, classify};
 use crate::harness::Case;
 use std::hint::black_box;
 use std::time::Instant;
 use tenfold as tf;
+use tf::Tensor;
 use tf::optimizers::Adam;
 use tf::random::stateless_normal;
-use tf::{Module, Tensor};
 
 #[derive(tf::Module)]
 struct Mlp {
@@ -30,11 +30,7 @@ impl Mlp {
 
 #[tf::function]
 fn step(model: &Mlp, adam: &Adam, x: &Tensor, y: &Tensor) -> Tensor {
-    let tape = tf::GradientTape::new();
-    let loss = tf::losses::sparse_categorical_crossentropy_from_logits(y, &model.call(x)).mean();
-    let variables = model.trainable_variables();
-    adam.apply_gradients(tape.gradient(&loss, &variables), &variables);
-    loss
+    classify(model, adam, y, || model.call(x))
 }
 
 pub(super) fn cases() -> tf::Result<Vec<Case>> {

@@ -1,12 +1,12 @@
 //! W6: a training step of a dense network 784-512-512-10.
 
-use super::model::{Dense, adam};
+use super::model::{Dense, adam, classify};
 use super::{Arrays, fifth};
 use crate::harness::Case;
 use std::hint::black_box;
 use tenfold as tf;
+use tf::Tensor;
 use tf::optimizers::Adam;
-use tf::{Module, Tensor};
 
 #[derive(tf::Module)]
 struct Mlp {
@@ -31,11 +31,7 @@ impl Mlp {
 }
 
 fn step(model: &Mlp, adam: &Adam, x: &Tensor, y: &Tensor) -> Tensor {
-    let tape = tf::GradientTape::new();
-    let loss = tf::losses::sparse_categorical_crossentropy_from_logits(y, &model.call(x)).mean();
-    let variables = model.trainable_variables();
-    adam.apply_gradients(tape.gradient(&loss, &variables), &variables);
-    loss
+    classify(model, adam, y, || model.call(x))
 }
 
 #[tf::function]

@@ -3,7 +3,7 @@
 use super::Arrays;
 use tenfold as tf;
 use tf::optimizers::{Adam, AdamOptions};
-use tf::{Tensor, Variable};
+use tf::{Module, Tensor, Variable};
 
 /// A layer `x·kernel + bias`.
 #[derive(tf::Module)]
@@ -30,4 +30,13 @@ impl Dense {
 /// Adam as all frameworks are asked for it: rate 1e-3, β 0.9 and 0.999, ε 1e-8.
 pub fn adam() -> Adam {
     Adam::with(AdamOptions { epsilon: 1e-8, ..AdamOptions::default() })
+}
+
+/// One step of a model that tells classes apart: towards these labels, by the gradient of its mean loss.
+pub fn classify(model: &impl Module, adam: &Adam, y: &Tensor, logits: impl FnOnce() -> Tensor) -> Tensor {
+    let tape = tf::GradientTape::new();
+    let loss = tf::losses::sparse_categorical_crossentropy_from_logits(y, &logits()).mean();
+    let variables = model.trainable_variables();
+    adam.apply_gradients(tape.gradient(&loss, &variables), &variables);
+    loss
 }
