@@ -28,7 +28,8 @@ fn a_profile_from_beginning_to_end() {
     layer(&x, &x);
     let line = line!() + 1;
     let y = profiler::span("two calls", || layer(&x, &layer(&x, &x)).exp());
-    std::thread::scope(|s| s.spawn(|| x.square()).join().unwrap());
+    let named = || std::thread::Builder::new().name("reader".into());
+    std::thread::scope(|s| named().spawn_scoped(s, || x.square()).unwrap().join().unwrap());
     let profile = profiler::stop().unwrap();
     x.cos();
 
@@ -46,6 +47,9 @@ fn a_profile_from_beginning_to_end() {
     assert!(user.begins <= eager.begins && user.took >= eager.took && user.thread == eager.thread);
     let square = profile.spans().iter().find(|s| s.name == "square").unwrap();
     assert_ne!(square.thread, user.thread);
+    let mine = std::thread::current().name().unwrap().to_string();
+    assert_eq!(profile.threads(), [(user.thread, mine.clone()), (square.thread, "reader".into())]);
+    assert_eq!(profile.dropped(), 0);
 
     // What is inside a span counts there: the costs of a thread add up to its outermost spans.
     let all: Duration = profile.costs().iter().map(|c| c.own).sum();
@@ -66,6 +70,9 @@ fn a_profile_from_beginning_to_end() {
     assert_eq!(profile.costs().iter().find(|c| c.name.starts_with("matmul")).unwrap().count, 3);
     let table = profile.to_string();
     assert!(table.contains("matmul") && table.contains("profiler.rs"), "{table}");
+    assert!(table.lines().last().unwrap().contains(&format!("{}  in all", profile.spans().len())), "{table}");
+    let compiled = profile.spans().iter().find(|s| s.what == What::Compile).unwrap();
+    assert!(compiled.at.unwrap().file.ends_with("profiler.rs"));
 
     let folder = std::env::temp_dir().join(format!("tenfold-profile-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -73,7 +80,17 @@ fn a_profile_from_beginning_to_end() {
     profile.write_trace(&file).unwrap();
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
+    let (names, events): (Vec<_>, Vec<_>) = events.iter().partition(|e| e["ph"] == "M");
     assert_eq!(events.len(), profile.spans().len());
+    let name = |what: &str, thread: u64| {
+        let found = names.iter().find(|e| e["name"] == what && e["tid"] == thread);
+        found.unwrap()["args"]["name"].as_str().unwrap().to_string()
+    };
+    assert_eq!(
+        (name("thread_name", user.thread), name("thread_name", square.thread)),
+        (mine, "reader".into())
+    );
+    assert!(name("process_name", 0).starts_with("profiler"), "{names:?}");
     assert!(
         events.iter().all(|e| e["ph"] == "X" && e["ts"].is_f64() && e["dur"].is_f64() && e["tid"].is_u64())
     );

@@ -23,6 +23,8 @@ thread_local! {
 struct Session {
     began: Instant,
     spans: Vec<Span>,
+    dropped: usize,
+    threads: Vec<(u64, String)>,
 }
 
 /// Spans that one profile keeps at most: beyond that they are counted only.
@@ -117,7 +119,14 @@ impl Drop for Open {
         let mut session = session();
         // What began before the profile is not in it.
         let Some(session) = session.as_mut().filter(|s| s.began <= self.began) else { return };
-        if session.spans.len() < MOST {
+        if session.threads.iter().all(|t| t.0 != thread) {
+            let name =
+                std::thread::current().name().map_or_else(|| format!("thread {thread}"), str::to_owned);
+            session.threads.push((thread, name));
+        }
+        if session.spans.len() == MOST {
+            session.dropped += 1;
+        } else {
             let begins = self.began.duration_since(session.began);
             let name = std::mem::take(&mut self.name);
             session.spans.push(Span { what: self.what, name, at: self.at, begins, took, thread });
@@ -156,7 +165,7 @@ pub fn start() -> Result<()> {
         .with_hint("end it with tf::profiler::stop()")
         .at(Place::caller()));
     }
-    *session = Some(Session { began: Instant::now(), spans: vec![] });
+    *session = Some(Session { began: Instant::now(), spans: vec![], dropped: 0, threads: vec![] });
     ACTIVE.store(true, Ordering::Relaxed);
     Ok(())
 }
@@ -172,9 +181,9 @@ pub fn start() -> Result<()> {
 pub fn stop() -> Result<Profile> {
     ACTIVE.store(false, Ordering::Relaxed);
     match session().take() {
-        Some(Session { mut spans, .. }) => {
+        Some(Session { mut spans, dropped, threads, .. }) => {
             spans.sort_by_key(|s| (s.begins, std::cmp::Reverse(s.took)));
-            Ok(Profile { spans })
+            Ok(Profile { spans, dropped, threads })
         }
         None => Err(Error::new(crate::Kind::FailedPrecondition, "profiler", "nothing is being measured")
             .with_hint("begin with tf::profiler::start()")
@@ -203,6 +212,8 @@ pub fn span<R>(name: &str, f: impl FnOnce() -> R) -> R {
 #[derive(Clone, Debug)]
 pub struct Profile {
     spans: Vec<Span>,
+    dropped: usize,
+    threads: Vec<(u64, String)>,
 }
 
 /// One line of the table of ops: all spans of one name at one line.
@@ -224,6 +235,14 @@ impl Profile {
     /// All spans, in the order in which they began.
     pub fn spans(&self) -> &[Span] {
         &self.spans
+    }
+    /// How many spans are not among them, because a profile keeps a million.
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+    /// The threads by their numbers: the names that they were started with.
+    pub fn threads(&self) -> &[(u64, String)] {
+        &self.threads
     }
     /// What took longest, each line's own time: what was measured inside a span counts there and not twice.
     pub fn costs(&self) -> Vec<Cost> {
@@ -263,24 +282,31 @@ impl Profile {
     }
     /// Writes a trace file for Perfetto (<https://ui.perfetto.dev>) or `chrome://tracing`.
     ///
-    /// Source: the Trace Event Format, complete events (`"ph": "X"`, times in microseconds).
+    /// Source: the Trace Event Format, complete events (`"ph": "X"`, times in microseconds), and names of the process and its
+    /// threads (`"ph": "M"`).
     ///
     /// # Errors
     ///
     /// If the file cannot be written; what stood there before stays then.
     pub fn write_trace(&self, file: impl AsRef<Path>) -> Result<()> {
         let micros = |d: Duration| d.as_nanos() as f64 / 1e3;
-        let events: Vec<serde_json::Value> = self
-            .spans
-            .iter()
-            .map(|s| {
-                serde_json::json!({
-                    "name": s.name, "cat": s.what.name(), "ph": "X", "pid": 1, "tid": s.thread,
-                    "ts": micros(s.begins), "dur": micros(s.took),
-                    "args": { "line": s.at.map(|at| at.to_string()) },
-                })
+        let program = std::env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let named = |what: &str, thread: u64, name: &str| {
+            serde_json::json!({
+                "name": what, "ph": "M", "pid": 1, "tid": thread, "args": { "name": name },
             })
-            .collect();
+        };
+        let threads = self.threads.iter().map(|(thread, name)| named("thread_name", *thread, name));
+        let spans = self.spans.iter().map(|s| {
+            serde_json::json!({
+                "name": s.name, "cat": s.what.name(), "ph": "X", "pid": 1, "tid": s.thread,
+                "ts": micros(s.begins), "dur": micros(s.took),
+                "args": { "line": s.at.map(|at| at.to_string()) },
+            })
+        });
+        let names = std::iter::once(named("process_name", 0, &program)).chain(threads);
+        let events: Vec<serde_json::Value> = names.chain(spans).collect();
         let text = serde_json::json!({ "displayTimeUnit": "ns", "traceEvents": events }).to_string();
         files::replace(file.as_ref(), |file| std::fs::write(file, &text).map_err(Error::from))
     }
@@ -319,6 +345,10 @@ impl fmt::Display for Profile {
         if costs.len() > LINES {
             let rest: Duration = costs[LINES..].iter().map(|c| c.own).sum();
             writeln!(f, "{:>10} {:>5.1}%  in {} more lines", shown(rest), share(rest), costs.len() - LINES)?;
+        }
+        writeln!(f, "{:>10} {:>6} {:>8}  in all", shown(all), "", self.spans.len())?;
+        if self.dropped > 0 {
+            writeln!(f, "{} spans more were not kept: measure for a shorter time", self.dropped)?;
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ const NAMED: usize = 4;
 impl Program {
     /// What a run computes and moves.
     pub(crate) fn costs(&self) -> Result<Costs> {
-        Ok(passes::optimise(&self.graph, self.device)?.costs())
+        Ok(passes::optimise_inside(&self.graph, &self.graph.variables, self.device)?.costs())
     }
     /// The memory that a run needs.
     pub(crate) fn needs(&self) -> Result<MemoryNeeds> {

@@ -94,7 +94,9 @@ impl Program {
     }
     #[cold]
     fn compile(&self) -> Result<&Planned> {
-        let _span = profiler::open(What::Compile, || self.name, None);
+        // The first nodes are the arguments, and their line is the call's.
+        let at = self.graph.nodes.first().map(|n| n.at);
+        let _span = profiler::open(What::Compile, || self.name, at);
         // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
         let made = match self.graph.is_concrete() {
             true => passes::compile(&self.graph, self.device)?,

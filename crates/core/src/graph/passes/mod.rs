@@ -109,7 +109,7 @@ fn dump_folder() -> Option<PathBuf> {
     std::env::var_os("TENFOLD_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from)
 }
 
-/// [`optimise`] for a graph inside a node, without writing dumps.
+/// [`optimise`] without writing dumps: for a graph inside a node, and for one that is only looked at.
 pub(crate) fn optimise_inside(graph: &Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
     run_all(graph, variables, device, &mut |_, _, _| Ok(()))
 }
