@@ -49,6 +49,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("crates/core/src/memory.rs", "an allocator of blocks, and advice about their pages"),
     ("crates/core/src/op/cpu.rs", "the macro that clones an element-wise loop for each vector level"),
     ("crates/kernels/src/ahead.rs", "an instruction that asks for memory"),
+    ("crates/kernels/src/chain.rs", "blocks through raw pointers, with vector instructions"),
     ("crates/kernels/src/clones.rs", "calls the clone of a loop that the machine has the instructions for"),
     ("crates/kernels/src/conv/direct.rs", "tiles of images and results through raw pointers"),
     ("crates/kernels/src/gemm/block.rs", "tiles of operands and results through raw pointers"),

@@ -5,6 +5,7 @@
 //! without them.
 
 pub mod ahead;
+pub mod chain;
 pub mod clones;
 pub mod conv;
 pub mod gemm;

@@ -18,7 +18,7 @@ pub(crate) mod kernel;
 mod lines;
 mod operand;
 pub(crate) mod output;
-mod simd;
+pub(crate) mod simd;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transpose;

@@ -1,11 +1,11 @@
-//! The vector types of the micro-kernel: five operations, one implementation for each instruction set.
+//! The vector types of the micro-kernel and of chains: a few operations, one implementation for each instruction set.
 
 /// A vector register of `LEN` elements. Every operation rounds as the scalar one does, lane by lane.
 ///
 /// # Safety
 /// All methods may only run where the instruction set of the implementation is available, and pointers
 /// must be valid for `LEN` elements (no alignment is needed).
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// The element type.
     type Elem: Copy + std::ops::Add<Output = Self::Elem>;
     /// Elements in a vector.
@@ -27,16 +27,22 @@ pub(super) trait Vector: Copy {
     unsafe fn fma(self, x: Self, y: Self) -> Self;
     /// `self + x`.
     unsafe fn add(self, x: Self) -> Self;
+    /// `self - x`.
+    unsafe fn sub(self, x: Self) -> Self;
+    /// `self * x`.
+    unsafe fn mul(self, x: Self) -> Self;
+    /// `self / x`.
+    unsafe fn div(self, x: Self) -> Self;
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
     ($name:ident, $elem:ty, $len:literal, $reg:ident, $feature:literal,
-     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident,
+     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, [$($op:ident $with:ident),*],
      $mask:ident, $load_first:ident, $store_first:ident) => {
         #[doc = concat!(stringify!($len), " lanes of ", stringify!($elem), "; needs ", $feature, ".")]
         #[derive(Clone, Copy)]
-        pub(super) struct $name(pub(super) std::arch::x86_64::$reg);
+        pub(crate) struct $name(pub(super) std::arch::x86_64::$reg);
 
         impl Vector for $name {
             type Elem = $elem;
@@ -77,11 +83,13 @@ macro_rules! vector {
                 // SAFETY: the caller runs on a machine with the feature.
                 unsafe { $name(std::arch::x86_64::$fma(self.0, x.0, y.0)) }
             }
-            #[inline(always)]
-            unsafe fn add(self, x: Self) -> Self {
-                // SAFETY: the caller runs on a machine with the feature.
-                unsafe { $name(std::arch::x86_64::$add(self.0, x.0)) }
-            }
+            $(
+                #[inline(always)]
+                unsafe fn $op(self, x: Self) -> Self {
+                    // SAFETY: the caller runs on a machine with the feature.
+                    unsafe { $name(std::arch::x86_64::$with(self.0, x.0)) }
+                }
+            )*
         }
     };
 }
@@ -98,7 +106,7 @@ vector!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
-    _mm512_add_ps,
+    [add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps],
     first_of_16,
     first_f32x16,
     _mm512_mask_storeu_ps
@@ -115,7 +123,7 @@ vector!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
-    _mm512_add_pd,
+    [add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd],
     first_lanes_of_8,
     first_f64x8,
     _mm512_mask_storeu_pd
@@ -132,7 +140,7 @@ vector!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
-    _mm256_add_ps,
+    [add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps],
     first_of_8,
     first_f32x8,
     _mm256_maskstore_ps
@@ -149,7 +157,7 @@ vector!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
-    _mm256_add_pd,
+    [add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd],
     first_of_4,
     first_f64x4,
     _mm256_maskstore_pd
@@ -215,11 +223,23 @@ mod first {
 #[cfg(target_arch = "x86_64")]
 use first::*;
 
+macro_rules! plain {
+    ($($op:ident $with:tt),*) => { $(
+        #[inline(always)]
+        unsafe fn $op(mut self, x: Self) -> Self {
+            for (lane, x) in self.0.iter_mut().zip(x.0) {
+                *lane $with x;
+            }
+            self
+        }
+    )* };
+}
+
 macro_rules! portable {
     ($name:ident, $elem:ty, $len:literal) => {
         #[doc = concat!(stringify!($len), " lanes of ", stringify!($elem), " in plain Rust.")]
         #[derive(Clone, Copy)]
-        pub(super) struct $name(pub(super) [$elem; $len]);
+        pub(crate) struct $name(pub(super) [$elem; $len]);
 
         impl Vector for $name {
             type Elem = $elem;
@@ -262,13 +282,7 @@ macro_rules! portable {
                 }
                 self
             }
-            #[inline(always)]
-            unsafe fn add(mut self, x: Self) -> Self {
-                for lane in 0..$len {
-                    self.0[lane] += x.0[lane];
-                }
-                self
-            }
+            plain!(add +=, sub -=, mul *=, div /=);
         }
     };
 }

@@ -1,7 +1,7 @@
 //! From a fusion group to its program: instructions, registers, what goes into variables.
 
 use super::build::Builder;
-use super::pairs::pair;
+use super::chains::{Links, Part};
 use super::program::{Code, Instruction, Kind, Operand, Program, Reg};
 use super::{Place, Step, Store};
 use crate::cpu::device::sizes;
@@ -12,11 +12,19 @@ use crate::op::Cpu;
 use crate::ops;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use tenfold_kernels::chain::Chain;
 
-/// A node, or two as one, before registers are given out.
+/// Rows of so many elements are long enough for a chain of their own.
+const LONG_ROW: usize = 128;
+
+/// A node, or some as one, before registers are given out.
 struct Draft {
     kind: Kind,
-    operands: SmallVec<[Value; 3]>,
+    operands: SmallVec<[Value; 4]>,
+    /// What it is as a chain, if it can be one.
+    links: Option<Links>,
+    /// Those of a chain that are one element for each row of its result.
+    spread: SmallVec<[Value; 4]>,
     result: Value,
     /// Whether it is one element a row.
     by_row: bool,
@@ -24,9 +32,10 @@ struct Draft {
 }
 
 impl Draft {
-    /// Whether its operands are one element a row: a reduction's are not.
-    fn takes_rows(&self) -> bool {
-        self.by_row && !matches!(self.kind, Kind::Reduce(..))
+    /// Its operands, and whether each is meant as one element a row: a reduction's are not, and a chain takes what is by itself.
+    fn takes(&self) -> impl Iterator<Item = (Value, bool)> + '_ {
+        let narrow = self.by_row && !matches!(self.kind, Kind::Reduce(..));
+        self.operands.iter().map(move |v| (*v, narrow || self.spread.contains(v)))
     }
 }
 
@@ -50,8 +59,8 @@ impl Builder<'_> {
         let mut outputs: Vec<(Value, bool)> = vec![];
         let mut last_use: FxHashMap<(Value, bool), usize> = FxHashMap::default();
         for (k, draft) in drafts.iter().enumerate() {
-            for v in &draft.operands {
-                last_use.insert((*v, draft.takes_rows()), k);
+            for key in draft.takes() {
+                last_use.insert(key, k);
             }
         }
         // What goes into variables stays in its register to the end of the block.
@@ -61,9 +70,8 @@ impl Builder<'_> {
         let mut registers: FxHashMap<(Value, bool), Reg> = FxHashMap::default();
         let mut instructions = vec![];
         for (k, draft) in drafts.iter().enumerate() {
-            let mut operands: SmallVec<[Reg; 3]> = SmallVec::new();
-            for v in &draft.operands {
-                let key = (*v, draft.takes_rows());
+            let mut operands: SmallVec<[Reg; 4]> = SmallVec::new();
+            for key in draft.takes() {
                 operands.push(match registers.get(&key) {
                     Some(reg) => *reg,
                     None => {
@@ -87,13 +95,17 @@ impl Builder<'_> {
             };
             registers.insert((draft.result, draft.by_row), output);
             instructions.push(Instruction {
-                kind: draft.kind,
+                kind: draft.kind.clone(),
                 inputs: operands,
                 output,
                 by_row: draft.by_row,
+                spread: draft.operands.iter().map(|v| draft.spread.contains(v)).collect(),
+                weight: match &draft.links {
+                    Some(chain) => chain.links.len().div_ceil(4),
+                    None => weight(self.graph.node(draft.result.node)),
+                },
             });
-            let mut done: SmallVec<[(Value, bool); 4]> =
-                draft.operands.iter().map(|v| (*v, draft.takes_rows())).collect();
+            let mut done: SmallVec<[(Value, bool); 4]> = draft.takes().collect();
             if draft.by_row && last_use.contains_key(&(draft.result, false)) {
                 // What goes element by element sees it spread over the row.
                 let wide = Reg::Scratch(give.take(), size);
@@ -104,6 +116,8 @@ impl Builder<'_> {
                     inputs,
                     output: wide,
                     by_row: false,
+                    spread: SmallVec::new(),
+                    weight: 1,
                 });
                 if let std::collections::hash_map::Entry::Vacant(e) = last_use.entry((draft.result, true)) {
                     e.insert(k);
@@ -191,8 +205,8 @@ impl Builder<'_> {
         }
         Ok((stored, others))
     }
-    /// The group's nodes as instructions without registers; a node whose result goes to one other is made one with it where
-    /// there is a function for both.
+    /// The group's nodes as instructions without registers; sums and products whose result goes to one other of them are one
+    /// chain with it.
     fn drafts(&self, group: &fuse::Group, stored: &[(Value, Store)]) -> Result<Vec<Draft>> {
         let mut drafts: Vec<Draft> = vec![];
         let mut uses: FxHashMap<Value, usize> = FxHashMap::default();
@@ -204,39 +218,69 @@ impl Builder<'_> {
         for n in group.nodes.iter().filter(|n| !self.graph.node(**n).is(&ops::ASSIGN_VARIABLE)) {
             let node = self.graph.node(*n);
             let by_row = group.row > 0 && node.outputs[0].shape != group.shape;
-            let mut draft = Draft {
+            // What is one element for each row of a long row need not be spread for a chain.
+            let of_rows = |v: &Value| {
+                let shape = &self.graph.meta(*v).shape;
+                group.row >= LONG_ROW && !by_row && fuse::by_row(&group.shape) == *shape
+            };
+            // The draft of an operand that this node alone needs, and that is a chain.
+            let before = |v: &Value| {
+                let alone = uses.get(v) == Some(&1) && self.kept[v.node as usize];
+                let alike = self.graph.meta(*v) == &node.outputs[0] && !stored.iter().any(|s| s.0 == *v);
+                let from =
+                    drafts.iter().position(|d| d.result == *v && !d.dead).filter(|_| alone && alike)?;
+                (drafts[from].links.is_some() && drafts[from].by_row == by_row).then_some(from)
+            };
+            let mut joined: SmallVec<[Option<usize>; 3]> = node.inputs.iter().map(before).collect();
+            let chain = |joined: &[Option<usize>]| {
+                let part = |(v, from): (&Value, &Option<usize>)| match from
+                    .and_then(|k| drafts[k].links.as_ref())
+                {
+                    Some(links) => Part::Links(links),
+                    None => Part::Value(*v, of_rows(v) || sizes(self.graph.meta(*v)).iter().all(|d| *d == 1)),
+                };
+                let parts: SmallVec<[Part<'_>; 3]> = node.inputs.iter().zip(joined).map(part).collect();
+                Links::new(node, &parts)
+            };
+            let mut links = chain(&joined);
+            // Where there is no room for all, the last operand's chain goes on, or the first's, or none.
+            for alone in [joined.len().saturating_sub(1), 0] {
+                if links.is_none() && joined.iter().flatten().count() > 1 {
+                    let mut less: SmallVec<[Option<usize>; 3]> = SmallVec::from_elem(None, joined.len());
+                    less[alone] = joined[alone];
+                    links = chain(&less);
+                    if links.is_some() {
+                        joined = less;
+                    }
+                }
+            }
+            if links.is_none() {
+                joined.fill(None);
+                links = chain(&joined);
+            }
+            joined.iter().flatten().for_each(|from| drafts[*from].dead = true);
+            let operands = links.as_ref().map_or(&node.inputs[..], |l| &l.operands[..]);
+            let spread = match &links {
+                Some(links) => links.operands.iter().filter(|v| of_rows(v)).copied().collect(),
+                None => SmallVec::new(),
+            };
+            drafts.push(Draft {
+                spread,
                 kind: self.kind(node)?,
-                operands: node.inputs.iter().copied().collect(),
+                operands: operands.iter().copied().collect(),
+                links,
                 result: Value { node: *n, output: 0 },
                 by_row,
                 dead: false,
-            };
-            // The right operand first: what was computed last is more often there.
-            for side in (0..node.inputs.len()).rev() {
-                let v = node.inputs[side];
-                let Some(from) = drafts.iter().position(|d| d.result == v && !d.dead) else { continue };
-                let alone = uses.get(&v) == Some(&1) && self.kept[v.node as usize];
-                let plain = matches!(drafts[from].kind, Kind::Block(_)) && drafts[from].operands.len() == 2;
-                if !alone || !plain || drafts[from].by_row != by_row || stored.iter().any(|s| s.0 == v) {
-                    continue;
-                }
-                let first = self.graph.node(v.node);
-                if first.inputs.len() != 2
-                    || draft.operands.len() != 2
-                    || self.graph.meta(v) != &node.outputs[0]
-                {
-                    continue;
-                }
-                let Some(f) = pair(first.op, node.op, side == 1, node.outputs[0].dtype) else { continue };
-                let other = node.inputs[1 - side];
-                drafts[from].dead = true;
-                draft.operands = drafts[from].operands.iter().copied().chain([other]).collect();
-                draft.kind = Kind::Block(f);
-                break;
-            }
-            drafts.push(draft);
+            });
         }
         drafts.retain(|d| !d.dead);
+        for draft in &mut drafts {
+            let Some(Links { links, .. }) = &draft.links else { continue };
+            let chain =
+                Chain::new(links).ok_or_else(|| Error::internal("plan", "a chain of too many operands"))?;
+            draft.kind = Kind::Chain(chain, self.graph.meta(draft.result).dtype);
+        }
         Ok(drafts)
     }
     fn kind(&self, node: &Node) -> Result<Kind> {
@@ -263,6 +307,13 @@ impl Builder<'_> {
         };
         Operand { dtype: meta.dtype, shape: sizes(meta), constant, by_row }
     }
+}
+
+/// About how many times as long a node takes as a product does: what is computed as a polynomial takes longer.
+fn weight(node: &Node) -> usize {
+    let long =
+        [&ops::EXP, &ops::TANH, &ops::SIGMOID, &ops::LOG, &ops::ERF, &ops::SOFTPLUS, &ops::ELU, &ops::POW];
+    if long.iter().any(|op| node.is(op)) { 4 } else { 1 }
 }
 
 /// Gives out scratch registers.

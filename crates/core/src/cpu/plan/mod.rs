@@ -6,9 +6,9 @@
 //! walks the steps, and hands the results out. The kernels are those that eager uses.
 
 mod build;
+mod chains;
 mod flow;
 mod group;
-mod pairs;
 mod program;
 mod run;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::ops;
 use smallvec::SmallVec;
 use std::ops::Range;
 use tenfold_kernels::ahead::ahead;
+use tenfold_kernels::chain::{Chain, Element, MOST_OPERANDS};
 use tenfold_kernels::parallel;
 
 /// Where an instruction finds or puts a block.
@@ -31,10 +32,12 @@ pub(super) enum Reg {
 }
 
 /// What an instruction does with its blocks.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Kind {
     /// A block function.
     Block(BlockFn),
+    /// Sums and products of elements of this type in one pass.
+    Chain(Chain, DType),
     /// A reduction of rows of so many elements.
     Reduce(RowFn),
     /// One element for each row, repeated over the row; elements of this size.
@@ -71,10 +74,14 @@ impl Kind {
 /// One call.
 pub(super) struct Instruction {
     pub(super) kind: Kind,
-    pub(super) inputs: SmallVec<[Reg; 3]>,
+    pub(super) inputs: SmallVec<[Reg; 4]>,
     pub(super) output: Reg,
     /// Whether its result is one element a row.
     pub(super) by_row: bool,
+    /// The operands of a chain that are one element for each row of the result; none, or as many as operands.
+    pub(super) spread: SmallVec<[bool; 4]>,
+    /// About how many times as long it takes as a product does.
+    pub(super) weight: usize,
 }
 
 /// An operand of a group, when the group is compiled.
@@ -133,8 +140,9 @@ pub(super) struct Program {
     inputs: Vec<Input>,
     /// Scratch registers, those of operands included.
     registers: usize,
-    /// Bytes of a register. Registers lie a cache line further apart than a power of two, so that they do not compete for the
-    /// same sets of the cache.
+    /// Bytes from one register to the next: some cache lines more than a multiple of a page. So they do not compete for the same
+    /// sets of the cache, and what is read is not taken for what was just written to the next one, of whose address a
+    /// processor compares the low bits first.
     room: usize,
     /// Elements of a block.
     block: usize,
@@ -144,6 +152,8 @@ pub(super) struct Program {
 
 /// The widest element: every scratch register has room for a block of it.
 const WIDEST: usize = 8;
+/// See `Program::room`. With one line instead of eleven, exp took twice as long where its result was the next register.
+const APART: usize = 11 * 64;
 /// Bytes that all blocks of a group take together, so that they stay in a first-level cache of 32 KiB.
 const CACHE: usize = 24 << 10;
 
@@ -178,8 +188,10 @@ impl Program {
         let lies: Vec<Lie> = operands.iter().map(|x| lie(&x.shape, whole(x))).collect();
         let wide =
             operands.iter().map(|x| x.dtype.size()).chain(outputs.iter().map(|o| o.0)).max().unwrap_or(4);
-        let streams = registers + operands.len() + outputs.len();
-        let most = (CACHE / (streams.max(1) * wide)).clamp(256, BLOCK) / 64 * 64;
+        // One element for all takes no room to speak of.
+        let wholes = lies.iter().filter(|lie| !matches!(lie, Lie::Scalar)).count();
+        let streams = registers + wholes + outputs.len();
+        let most = (CACHE / (streams.max(1) * wide)).clamp(256, BLOCK) / 128 * 128;
         // Blocks are whole rows: of a reduction, or of the operand that is repeated by rows, if there is one kind of them.
         let mut unit = row;
         for (x, lie) in operands.iter().zip(&lies).filter(|_| row == 0) {
@@ -216,7 +228,7 @@ impl Program {
                 Input { dtype: x.dtype, size, shape: x.shape.clone(), source, by_row: x.by_row }
             })
             .collect();
-        let room = block * WIDEST + 64;
+        let room = (block * WIDEST).next_multiple_of(4096) + APART;
         let streams = inputs.iter().filter(|x| matches!(x.source, Source::Same) && !x.by_row).map(|x| x.size);
         let streams = streams.chain(outputs.iter().filter(|o| !o.1).map(|o| o.0));
         let (count, bytes) = streams.fold((0, 0), |(n, sum), size| (n + 1, sum + size));
@@ -253,7 +265,7 @@ impl Program {
         let chunk = (CHUNK / self.block).max(1) * self.block;
         parallel::indices(
             self.elements.div_ceil(chunk),
-            work(self.elements, self.code.instructions.len()),
+            work(self.elements, self.code.instructions.iter().map(|i| i.weight).sum()),
             &|k| {
                 part(k * chunk, ((k + 1) * chunk).min(self.elements));
             },
@@ -367,15 +379,16 @@ impl Program {
     ) {
         // Operands of what is computed of rows, and of their spreading, are one element a row.
         let narrow = match instruction.kind {
-            Kind::Block(_) => instruction.by_row,
+            Kind::Block(_) | Kind::Chain(..) => instruction.by_row,
             Kind::Reduce(..) => false,
             Kind::Spread(_) => true,
         };
-        let (from, count) = (self.count(narrow, at), self.count(narrow, len));
         // SAFETY: registers are inside the scratch memory.
         let register = |k: usize| unsafe { scratch.add(k * self.room) };
-        let mut operands: [&[u8]; 3] = [&[]; 3];
-        for (operand, reg) in operands.iter_mut().zip(&instruction.inputs) {
+        let mut operands: [&[u8]; MOST_OPERANDS] = [&[]; MOST_OPERANDS];
+        for (k, (operand, reg)) in operands.iter_mut().zip(&instruction.inputs).enumerate() {
+            let narrow = narrow || instruction.spread.get(k) == Some(&true);
+            let (from, count) = (self.count(narrow, at), self.count(narrow, len));
             let (ptr, size) = match *reg {
                 Reg::Input(k) => {
                     let input = &self.inputs[k];
@@ -411,14 +424,39 @@ impl Program {
         // SAFETY: no operand of this instruction is the register that it writes (see `group.rs`), and only this thread has
         // these elements of the outputs.
         let output = unsafe { std::slice::from_raw_parts_mut(ptr, count * size) };
-        match instruction.kind {
+        match &instruction.kind {
             Kind::Block(f) => f(operands, output),
+            Kind::Chain(chain, dtype) => {
+                let row = if instruction.spread.contains(&true) { self.code.row } else { usize::MAX };
+                let run = if *dtype == DType::F64 { run_chain::<f64> } else { run_chain::<f32> };
+                run(chain, operands, &instruction.spread, row, output)
+            }
             Kind::Spread(size) => {
-                let rows = output.chunks_exact_mut(self.code.row * size).zip(operands[0].chunks_exact(size));
+                let rows = output.chunks_exact_mut(self.code.row * size).zip(operands[0].chunks_exact(*size));
                 rows.for_each(|(row, one)| repeat(one, row));
             }
             Kind::Reduce(f) => f(operands[0], self.code.row, output),
         }
+    }
+}
+
+/// Runs a chain over its operands, row by row if some of them are one element a row.
+fn run_chain<T: Element + bytemuck::Pod>(
+    chain: &Chain,
+    operands: &[&[u8]],
+    spread: &[bool],
+    row: usize,
+    output: &mut [u8],
+) {
+    let output: &mut [T] = bytemuck::cast_slice_mut(output);
+    let row = row.min(output.len()).max(1);
+    for (r, output) in output.chunks_mut(row).enumerate() {
+        let mut of: [&[T]; MOST_OPERANDS] = [&[]; MOST_OPERANDS];
+        for ((of, operand), spread) in of.iter_mut().zip(operands).zip(spread) {
+            let operand: &[T] = bytemuck::cast_slice(operand);
+            *of = if *spread { &operand[r..] } else { operand.get(r * row..).unwrap_or(operand) };
+        }
+        chain.run(&of[..operands.len()], output);
     }
 }
 

@@ -52,6 +52,25 @@ fn a_chain_is_one_loop() {
 }
 
 #[test]
+fn sums_and_products_are_chains_of_any_form() {
+    let n = 3001;
+    let x: Vec<Tensor> = (1..11).map(|k| Tensor::from_vec(values(n, k), [n]).unwrap()).collect();
+    let f = |x: &[Tensor]| {
+        // Two chains on both sides, more operands than a chain has, numbers on both sides, squares.
+        let two = |a: usize| (&x[a] * 2.0 + &x[a + 1]) * (3.0 - &x[a + 1]);
+        let four = (two(0) / two(2)) - (two(4) * two(6));
+        let many = (1..10).fold(&x[0] + 1.5, |sum, k| (1.0 / (&sum - &x[k])) * &x[k - 1] - &sum);
+        let squares = (&x[1] - &x[2]).square() + (&x[3] * 0.5).squared_difference(&x[4]);
+        let reversed = &x[8] - (&x[9] / (&x[8] * &x[9] - (&x[0] / (&x[1] + 2.0))));
+        vec![&four * &four, many, squares, reversed]
+    };
+    let text = agree(&x, f);
+    assert!(!text.contains("kernel") && text.contains("an arena of 0 bytes"), "{text}");
+    let one = Tensor::from_vec(vec![0.25f32], [1]).unwrap();
+    agree(&[x[0].clone(), one], |x| vec![(&x[0] * &x[1] + &x[1]) / &x[0], (&x[1] * 3.0 - 1.0) * &x[1]]);
+}
+
+#[test]
 fn threads_and_blocks_change_no_bit() {
     let n = 200_003;
     let x = Tensor::from_vec(values(n, 5), [n]).unwrap();

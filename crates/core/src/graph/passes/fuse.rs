@@ -59,7 +59,7 @@ fn reduces_rows(graph: &Graph, i: u32) -> Option<(usize, &Shape)> {
 }
 
 /// The shape with one element for each row.
-fn by_row(shape: &Shape) -> Shape {
+pub fn by_row(shape: &Shape) -> Shape {
     let mut shape = shape.clone();
     if let Some(last) = shape.dims_mut().last_mut() {
         *last = 1.into();
