@@ -1,7 +1,7 @@
-//! [`Real`] for `f64`: what is around the exponential and the logarithm vectorises; the circular functions, erf and erfc are
-//! scalar, from the `libm` crate, whose bits (unlike the platform's library) do not depend on the machine.
+//! [`Real`] for `f64`: what is around the exponential and the logarithm vectorises; the circular functions are scalar,
+//! from the `libm` crate, whose bits (unlike the platform's library) do not depend on the machine.
 
-use super::{Real, kernel64, log64};
+use super::{Real, erf64, kernel64, log64};
 
 /// Methods that are a function of another module, or the standard library's.
 macro_rules! forward {
@@ -76,8 +76,8 @@ impl Real for f64 {
         atanh() = log64::atanh;
         pow(y) = log64::pow;
 
-        erf() = libm::erf;
-        erfc() = libm::erfc;
+        erf() = erf64::erf;
+        erfc() = erf64::erfc;
         sin() = libm::sin;
         cos() = libm::cos;
         tan() = libm::tan;

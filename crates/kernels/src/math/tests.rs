@@ -169,6 +169,33 @@ fn f64_functions_stay_within_their_error() {
     }
 }
 
+/// Against values of 220 bits (mpmath 1.4.1), each in two parts: the argument, erf and erfc, as the bits of numbers.
+#[test]
+fn error_functions_of_f64_stay_within_their_error() {
+    let mut worst = [(0.0, 0.0); 2];
+    for line in include_str!("erf64.txt").lines() {
+        let numbers =
+            line.split(' ').map(|bits| f64::from_bits(u64::from_str_radix(bits, 16).expect("bits")));
+        let numbers: Vec<f64> = numbers.collect();
+        let x = numbers[0];
+        for (k, got) in [Real::erf(x), Real::erfc(x)].into_iter().enumerate() {
+            let (high, low) = (numbers[1 + 2 * k], numbers[2 + 2 * k]);
+            // The first difference is exact, or far beyond what is allowed; near the smallest numbers there is no low part.
+            let unit = (high.abs().next_up() - high.abs()).max(f64::from_bits(1));
+            let error = ((got - high) / unit - low / unit).abs();
+            if error > worst[k].0 || error.is_nan() {
+                worst[k] = (error, x);
+            }
+        }
+    }
+    println!(
+        "f64 erf {:.3} ulp at {:?}, erfc {:.3} ulp at {:?}",
+        worst[0].0, worst[0].1, worst[1].0, worst[1].1
+    );
+    assert!(worst[0].0 <= 0.77 && worst[1].0 <= 1.52, "{worst:?}");
+    assert_eq!((Real::erfc(30.0f64), Real::erfc(-30.0f64), Real::erf(-9.0f64)), (0.0, 2.0, -1.0));
+}
+
 #[test]
 fn two_argument_functions_stay_within_their_error() {
     let x = samples32(40);
