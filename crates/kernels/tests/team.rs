@@ -15,6 +15,11 @@ use tenfold_kernels::threads::{get, insisting};
 /// Work that is worth sharing by its own account.
 const MUCH: usize = 10_000_000;
 
+/// So many rounds; few where they are interpreted.
+fn rounds(many: usize) -> usize {
+    if cfg!(miri) { many.div_ceil(60) } else { many }
+}
+
 /// Every index once.
 fn check(count: usize) {
     let seen: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
@@ -42,7 +47,7 @@ fn chunks_run_on_so_many_threads_and_no_more() {
 
 #[test]
 fn a_panic_reaches_the_caller_and_the_team_goes_on() {
-    for round in 0..50 {
+    for round in 0..rounds(50) {
         insisting(4, || {
             let failed = catch_unwind(AssertUnwindSafe(|| {
                 indices(100, MUCH, &|i| assert!(i != 40 + round % 20, "chunk {i}"));
@@ -88,7 +93,7 @@ fn regions_inside_regions_and_from_many_threads_at_once_do_not_block_each_other(
             scope.spawn(move || {
                 barrier.wait();
                 let work = || {
-                    for round in 0..200 {
+                    for round in 0..rounds(200) {
                         check(10 + round % 50);
                         let sum = AtomicUsize::new(0);
                         indices(8, MUCH, &|_| {
@@ -132,7 +137,7 @@ fn busy_processors_only_slow_down() {
 fn regions_hand_their_results_on() {
     insisting(3, || {
         let mut x = vec![1u32; 300];
-        for _ in 0..3_000 {
+        for _ in 0..rounds(3_000) {
             let before = x.clone();
             pieces(&mut x, 7, MUCH, &|first, x| {
                 for (i, x) in x.iter_mut().enumerate() {
