@@ -4,11 +4,11 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::memory;
+use crate::recycled::{Left, Recycle, Recycled};
 use std::any::Any;
 use std::cell::RefCell;
-use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::thread::LocalKey;
 
 /// Initialised bytes, owned.
 pub struct Buffer {
@@ -101,65 +101,21 @@ pub struct Storage(Repr);
 #[derive(Clone)]
 enum Repr {
     Few(u8, Few),
-    Shared { buffer: Handle, offset: usize, len: usize },
+    Shared { buffer: Recycled<Buffer>, offset: usize, len: usize },
 }
 
 thread_local! {
-    /// What the last buffers left when they went, to be used again.
-    static LEFT: RefCell<Vec<Arc<Buffer>>> = const { RefCell::new(Vec::new()) };
+    /// What the last buffers left when they went.
+    static LEFT: Left<Buffer> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread keeps the remains of so many buffers.
-const LEFT_AT_MOST: usize = 64;
-
-/// A buffer that is shared. The last one to go leaves the place in which it was counted to the next buffer.
-#[derive(Clone)]
-struct Handle(Option<Arc<Buffer>>);
-
-impl Handle {
-    fn new(buffer: Buffer) -> Handle {
-        match LEFT.try_with(|left| left.borrow_mut().pop()).ok().flatten() {
-            Some(mut again) => {
-                match Arc::get_mut(&mut again) {
-                    Some(place) => *place = buffer,
-                    None => again = Arc::new(buffer),
-                }
-                Handle(Some(again))
-            }
-            None => Handle(Some(Arc::new(buffer))),
-        }
+impl Recycle for Buffer {
+    fn go(&mut self) {
+        *self = Buffer::EMPTY;
     }
     #[inline]
-    fn get_mut(&mut self) -> Option<&mut Buffer> {
-        self.0.as_mut().and_then(Arc::get_mut)
-    }
-}
-
-impl Deref for Handle {
-    type Target = Buffer;
-    #[inline]
-    fn deref(&self) -> &Buffer {
-        match &self.0 {
-            Some(buffer) => buffer,
-            None => unreachable!("a buffer that went"),
-        }
-    }
-}
-
-impl Drop for Handle {
-    #[inline]
-    fn drop(&mut self) {
-        let Some(mut last) = self.0.take() else { return };
-        let Some(buffer) = Arc::get_mut(&mut last) else { return };
-        // Adopted memory may run code when it goes: not while the list is borrowed.
-        drop(std::mem::replace(buffer, Buffer::EMPTY));
-        // While a thread ends there may be no list.
-        let _ = LEFT.try_with(|left| {
-            let mut left = left.borrow_mut();
-            if left.len() < LEFT_AT_MOST {
-                left.push(last);
-            }
-        });
+    fn left() -> &'static LocalKey<Left<Buffer>> {
+        &LEFT
     }
 }
 
@@ -172,7 +128,7 @@ impl Storage {
     /// The whole of a buffer.
     pub fn new(buffer: Buffer) -> Storage {
         let len = buffer.len;
-        Storage(Repr::Shared { buffer: Handle::new(buffer), offset: 0, len })
+        Storage(Repr::Shared { buffer: Recycled::new(buffer), offset: 0, len })
     }
     /// `len` bytes of any value, to be overwritten, or `ResourceExhausted`.
     #[inline]

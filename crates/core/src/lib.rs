@@ -26,6 +26,7 @@ pub mod optimizers;
 pub mod private;
 pub mod profiler;
 pub mod random;
+mod recycled;
 pub mod shape;
 mod tape;
 mod tensor;

@@ -73,7 +73,7 @@ fn every_pass_keeps_the_bits_and_the_spec() {
     let want = run(&bound, &x, &v);
     let mut after = bound.clone();
     for pass in PASSES {
-        after = (pass.run)(&after, crate::Device::cpu()).unwrap();
+        after = (pass.run)(after, crate::Device::cpu()).unwrap();
         after.verify().unwrap_or_else(|e| panic!("{}: {e}\n{after}", pass.name));
         assert_eq!(run(&after, &x, &v), want, "{}\n{after}", pass.name);
     }

@@ -24,9 +24,11 @@ use crate::device::{Device, RemoteBuffer};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Kind, Place, Result};
 use crate::graph::Value;
+use crate::recycled::{Left, Recycle, Recycled};
 use crate::shape::{Meta, Shape};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 /// A multi-dimensional array. Immutable, cheap to clone, `Send + Sync`.
 ///
@@ -36,30 +38,21 @@ use std::sync::Arc;
 /// `Tensor` has no `PartialEq`: `==` belongs to the element-wise meaning inside `#[function]`. Compare values with
 /// [`Tensor::to_vec`] or `assert_close!`.
 #[derive(Clone)]
-pub struct Tensor(Option<Arc<Inner>>);
+pub struct Tensor(Recycled<Inner>);
 
 thread_local! {
-    /// What the last dropped tensors left, to be used again: an eager op then allocates nothing for its result.
-    static LEFT: RefCell<Vec<Arc<Inner>>> = const { RefCell::new(Vec::new()) };
+    /// What the last tensors left when they went.
+    static LEFT: Left<Inner> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread keeps the remains of so many tensors.
-const LEFT_AT_MOST: usize = 64;
-
-impl Drop for Tensor {
+impl Recycle for Inner {
     #[inline]
-    fn drop(&mut self) {
-        let Some(mut last) = self.0.take() else { return };
-        let Some(inner) = Arc::get_mut(&mut last) else { return };
-        // The elements go now; not while the list is borrowed, because a device's buffer may run code.
-        drop(std::mem::replace(&mut inner.repr, Repr::Gone));
-        // While a thread ends there may be no list.
-        let _ = LEFT.try_with(|left| {
-            let mut left = left.borrow_mut();
-            if left.len() < LEFT_AT_MOST {
-                left.push(last);
-            }
-        });
+    fn go(&mut self) {
+        self.repr = Repr::Gone;
+    }
+    #[inline]
+    fn left() -> &'static LocalKey<Left<Inner>> {
+        &LEFT
     }
 }
 
@@ -90,24 +83,11 @@ pub(crate) struct Symbol {
 impl Tensor {
     #[inline]
     fn inner(&self) -> &Inner {
-        match &self.0 {
-            Some(inner) => inner,
-            None => unreachable!("a tensor that was dropped"),
-        }
+        &self.0
     }
     #[inline]
     pub(crate) fn new(meta: Meta, repr: Repr) -> Tensor {
-        let inner = Inner { meta, repr };
-        match LEFT.try_with(|left| left.borrow_mut().pop()).ok().flatten() {
-            Some(mut again) => {
-                match Arc::get_mut(&mut again) {
-                    Some(place) => *place = inner,
-                    None => again = Arc::new(inner),
-                }
-                Tensor(Some(again))
-            }
-            None => Tensor(Some(Arc::new(inner))),
-        }
+        Tensor(Recycled::new(Inner { meta, repr }))
     }
     /// A host tensor over existing storage.
     ///
@@ -280,7 +260,7 @@ impl Tensor {
     }
     /// The host elements, writable, if this is the only handle to them.
     pub(crate) fn bytes_mut(&mut self) -> Option<&mut [u8]> {
-        match self.0.as_mut().and_then(Arc::get_mut) {
+        match self.0.get_mut() {
             Some(Inner { repr: Repr::Host(storage), .. }) => storage.bytes_mut(),
             _ => None,
         }

@@ -57,7 +57,7 @@ pub fn refused(case: &Case) -> Answer {
     for pass in std::iter::once(None).chain(PASSES.iter().map(Some)) {
         let name = pass.map_or("traced", |p| p.name);
         if let Some(pass) = pass {
-            graph = (pass.run)(&graph, tenfold_core::Device::cpu()).map_err(|e| format!("{name}: {e}"))?;
+            graph = (pass.run)(graph, tenfold_core::Device::cpu()).map_err(|e| format!("{name}: {e}"))?;
         }
         let plan = Device::cpu().backend().compile(&graph).map_err(|e| format!("{name}: {e}"))?;
         for (way, run) in [("plan", plan), ("interpreter", interpreter(&graph))] {

@@ -176,7 +176,7 @@ pub fn same_when_traced(
     runs.check(&made.graph, &made, &given, "traced")?;
     let mut graph = made.graph.clone();
     for pass in PASSES {
-        graph = (pass.run)(&graph, tenfold_core::Device::cpu()).map_err(fail(pass.name))?;
+        graph = (pass.run)(graph, tenfold_core::Device::cpu()).map_err(fail(pass.name))?;
         runs.check(&graph, &made, &given, pass.name)?;
     }
     Ok(())

@@ -15,16 +15,16 @@ use smallvec::SmallVec;
 /// Results of more bytes than this are cheaper to compute than to keep.
 const LIMIT: usize = 4096;
 
-pub(super) fn run(graph: &Graph, device: Device) -> Result<Graph> {
-    let mut rebuild = Rebuild::new(graph);
-    for node in &graph.nodes {
-        match fold(&rebuild, node, device) {
+pub(super) fn run(graph: Graph, device: Device) -> Result<Graph> {
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for node in nodes {
+        match fold(&rebuild, &node, device) {
             Some(value) => {
                 rebuild.keep(Node {
                     op: &ops::CONSTANT,
                     inputs: SmallVec::new(),
                     attrs: Attrs::new().with("value", value),
-                    ..node.clone()
+                    ..node
                 });
             }
             None => rebuild.copy(node),
@@ -40,7 +40,7 @@ fn same_everywhere(node: &Node, operands: &[&Tensor]) -> bool {
     moves || !floats().any(|dtype| dtype.is_float())
 }
 
-fn fold(rebuild: &Rebuild<'_>, node: &Node, device: Device) -> Option<Tensor> {
+fn fold(rebuild: &Rebuild, node: &Node, device: Device) -> Option<Tensor> {
     let foldable = node.effect() == Effect::Pure
         && !matches!(node.op.cpu, Cpu::Engine(_))
         && node.outputs.len() == 1

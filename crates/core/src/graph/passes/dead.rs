@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops;
 
-pub(super) fn run(graph: &Graph) -> Result<Graph> {
+pub(super) fn run(graph: Graph) -> Result<Graph> {
     let mut used = vec![false; graph.nodes.len()];
     for v in &graph.outputs {
         used[v.node as usize] = true;
@@ -14,12 +14,15 @@ pub(super) fn run(graph: &Graph) -> Result<Graph> {
         used[i] |= !node.effect().droppable() || *node.op == ops::INPUT;
         if used[i] {
             node.inputs.iter().for_each(|v| used[v.node as usize] = true);
-            node.each_sized_by(graph, &mut |v| used[v.node as usize] = true);
+            node.each_sized_by(&graph, &mut |v| used[v.node as usize] = true);
         }
     }
-    let mut rebuild = Rebuild::new(graph);
-    for (node, used) in graph.nodes.iter().zip(used) {
-        if used { rebuild.copy(node) } else { rebuild.drop(node) }
+    if used.iter().all(|used| *used) {
+        return Ok(graph);
+    }
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for (node, used) in nodes.into_iter().zip(used) {
+        if used { rebuild.copy(node) } else { rebuild.drop(&node) }
     }
     Ok(rebuild.finish())
 }

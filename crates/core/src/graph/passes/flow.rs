@@ -14,32 +14,38 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 /// Runs all passes inside nodes.
-pub(super) fn inside(graph: &Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
-    let mut rebuild = Rebuild::new(graph);
-    for node in &graph.nodes {
-        let attrs =
-            node.attrs.clone().with_graphs(|g| run_all(g, variables, device, &mut |_, _, _| Ok(())))?;
-        rebuild.keep(Node { inputs: rebuild.operands(node), attrs, ..node.clone() });
+pub(super) fn inside(mut graph: Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
+    for node in graph.nodes.iter_mut().filter(|n| flows(n)) {
+        let attrs = std::mem::take(&mut node.attrs);
+        node.attrs = attrs.with_graphs(|g| run_all(g, variables, device, &mut |_, _, _| Ok(())))?;
     }
-    Ok(rebuild.finish())
+    Ok(graph)
+}
+
+/// Whether a node has graphs inside.
+fn flows(node: &Node) -> bool {
+    node.graphs().next().is_some()
 }
 
 /// An `if` over a constant becomes the side that is taken; a loop without turns and stacks what it begins with.
-pub(super) fn choose(graph: &Graph) -> Result<Graph> {
-    let mut rebuild = Rebuild::new(graph);
-    for node in &graph.nodes {
+pub(super) fn choose(graph: Graph) -> Result<Graph> {
+    if !graph.nodes.iter().any(flows) {
+        return Ok(graph);
+    }
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for node in nodes {
         if node.is(&ops::IF)
             && let Some(taken) = constant(&rebuild, node.inputs[0])
         {
             let side = node.attrs.graph(if taken { "then" } else { "otherwise" });
-            let operands = rebuild.operands(node);
+            let operands = rebuild.operands(&node);
             let results = splice(&mut rebuild.new, side, &operands[1..]);
             rebuild.replace(results);
             continue;
         }
         let carried = node.outputs.len();
-        if node.is(&ops::WHILE) && node.attrs.int("carried") as usize == carried && no_turn(node) {
-            let operands = rebuild.operands(node);
+        if node.is(&ops::WHILE) && node.attrs.int("carried") as usize == carried && no_turn(&node) {
+            let operands = rebuild.operands(&node);
             // A size that turns may change stays a size that only the run decides.
             if (0..carried).all(|k| rebuild.new.meta(operands[k]) == &node.outputs[k]) {
                 rebuild.replace(operands[..carried].iter().copied());
@@ -51,7 +57,7 @@ pub(super) fn choose(graph: &Graph) -> Result<Graph> {
     Ok(rebuild.finish())
 }
 
-fn constant(rebuild: &Rebuild<'_>, v: Value) -> Option<bool> {
+fn constant(rebuild: &Rebuild, v: Value) -> Option<bool> {
     truth(&rebuild.new, rebuild.value(v))
 }
 
@@ -87,27 +93,30 @@ fn splice(into: &mut Graph, graph: &Graph, inputs: &[Value]) -> Vec<Value> {
 }
 
 /// Drops results, operands and carried values that nobody needs; constants are put where they are used.
-pub(super) fn trim(graph: &Graph) -> Result<Graph> {
+pub(super) fn trim(graph: Graph) -> Result<Graph> {
+    if !graph.nodes.iter().any(flows) {
+        return Ok(graph);
+    }
     let mut used: Vec<Vec<bool>> = graph.nodes.iter().map(|n| vec![false; n.outputs.len()]).collect();
     for v in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
         used[v.node as usize][v.output as usize] = true;
     }
     for node in &graph.nodes {
-        node.each_sized_by(graph, &mut |v| used[v.node as usize][v.output as usize] = true);
+        node.each_sized_by(&graph, &mut |v| used[v.node as usize][v.output as usize] = true);
     }
-    let mut rebuild = Rebuild::new(graph);
-    for (node, used) in graph.nodes.iter().zip(&used) {
-        match node.graphs().next() {
-            None => rebuild.copy(node),
-            Some(_) if node.is(&ops::IF) => trim_if(&mut rebuild, node, used),
-            Some(_) => trim_while(&mut rebuild, node, used),
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for (node, used) in nodes.into_iter().zip(&used) {
+        match () {
+            () if !flows(&node) => rebuild.copy(node),
+            () if node.is(&ops::IF) => trim_if(&mut rebuild, &node, used),
+            () => trim_while(&mut rebuild, &node, used),
         }
     }
     Ok(rebuild.finish())
 }
 
 /// Appends the node with some of its results, the first of which stand for `given` values instead.
-fn keep_some(rebuild: &mut Rebuild<'_>, node: Node, results: &[Option<usize>], given: &[Option<Value>]) {
+fn keep_some(rebuild: &mut Rebuild, node: Node, results: &[Option<usize>], given: &[Option<Value>]) {
     let at = rebuild.new.push(node);
     let value = |(new, given): (&Option<usize>, &Option<Value>)| {
         given.or(new.map(|output| Value { node: at, output: output as u32 }))
@@ -115,10 +124,10 @@ fn keep_some(rebuild: &mut Rebuild<'_>, node: Node, results: &[Option<usize>], g
     rebuild.map.push(results.iter().zip(given).map(value).collect());
 }
 
-fn trim_if(rebuild: &mut Rebuild<'_>, node: &Node, used: &[bool]) {
+fn trim_if(rebuild: &mut Rebuild, node: &Node, used: &[bool]) {
     let pick = |graph: &Graph| {
         let outputs = graph.outputs.iter().zip(used).filter(|u| *u.1).map(|u| *u.0).collect();
-        live(&Graph { outputs, ..graph.clone() })
+        live(Graph { outputs, ..graph.clone() })
     };
     let (then, otherwise) = (pick(node.attrs.graph("then")), pick(node.attrs.graph("otherwise")));
     let operands = rebuild.operands(node);
@@ -141,7 +150,7 @@ fn trim_if(rebuild: &mut Rebuild<'_>, node: &Node, used: &[bool]) {
     keep_some(rebuild, Node { inputs, attrs, outputs, ..node.clone() }, &results, &vec![None; used.len()]);
 }
 
-fn trim_while(rebuild: &mut Rebuild<'_>, node: &Node, used: &[bool]) {
+fn trim_while(rebuild: &mut Rebuild, node: &Node, used: &[bool]) {
     let (carried, rows) = (node.attrs.int("carried") as usize, node.attrs.int("rows") as usize);
     let (condition, body) = (node.attrs.graph("condition"), node.attrs.graph("body"));
     let operands = rebuild.operands(node);
@@ -176,9 +185,9 @@ fn trim_while(rebuild: &mut Rebuild<'_>, node: &Node, used: &[bool]) {
         .chain(carried..operands.len())
         .collect();
     let outputs = body.outputs.iter().zip(&keeps).filter(|k| *k.1).map(|k| *k.0).collect();
-    let body = live(&reordered(&Graph { outputs, ..(**body).clone() }, &order));
+    let body = live(reordered(&Graph { outputs, ..(**body).clone() }, &order));
     let ask: Vec<usize> = order.iter().copied().filter(|k| *k < whole).collect();
-    let condition = live(&reordered(condition, &ask));
+    let condition = live(reordered(condition, &ask));
     let moving = (0..carried).filter(|k| moves(*k)).count();
     let sorted: Vec<Value> = order.iter().map(|k| operands[*k]).collect();
     let mut plan = Inputs::of(&rebuild.new, &sorted, &[&condition, &body], moving, rows);
@@ -236,11 +245,11 @@ fn never_asked(condition: &Graph) -> Graph {
 }
 
 /// The graph without nodes that nobody needs; inputs stay.
-fn live(graph: &Graph) -> Graph {
-    let needed = needed_nodes(graph, &graph.outputs);
-    let mut rebuild = Rebuild::new(graph);
-    for (node, needed) in graph.nodes.iter().zip(needed) {
-        if needed || node.is(&ops::INPUT) { rebuild.copy(node) } else { rebuild.drop(node) }
+fn live(graph: Graph) -> Graph {
+    let needed = needed_nodes(&graph, &graph.outputs);
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for (node, needed) in nodes.into_iter().zip(needed) {
+        if needed || node.is(&ops::INPUT) { rebuild.copy(node) } else { rebuild.drop(&node) }
     }
     rebuild.finish()
 }
@@ -364,18 +373,21 @@ impl Inputs {
 }
 
 /// Computes before a loop what every turn would compute again.
-pub(super) fn hoist(graph: &Graph) -> Result<Graph> {
-    let mut rebuild = Rebuild::new(graph);
-    for node in &graph.nodes {
+pub(super) fn hoist(graph: Graph) -> Result<Graph> {
+    if !graph.nodes.iter().any(|n| n.is(&ops::WHILE)) {
+        return Ok(graph);
+    }
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for node in nodes {
         match node.is(&ops::WHILE) {
-            true => hoist_from(&mut rebuild, node),
+            true => hoist_from(&mut rebuild, &node),
             false => rebuild.copy(node),
         }
     }
     Ok(rebuild.finish())
 }
 
-fn hoist_from(rebuild: &mut Rebuild<'_>, old: &Node) {
+fn hoist_from(rebuild: &mut Rebuild, old: &Node) {
     let (node, mut operands) = without_steady_rows(&rebuild.new, old, rebuild.operands(old).to_vec());
     let node = &node;
     let (carried, rows) = (node.attrs.int("carried") as usize, node.attrs.int("rows") as usize);
@@ -533,5 +545,5 @@ fn ordered(graph: &Graph, replaced: &FxHashMap<Value, Value>) -> Graph {
     changed.outputs.iter_mut().for_each(swap);
     let all = reordered(&changed, &(0..changed.inputs.len()).collect::<Vec<_>>());
     let keep = Inputs { plan: all.inputs.iter().map(|_| Fate::Keep).collect(), first_row: all.inputs.len() };
-    live(&keep.apply(&all))
+    live(keep.apply(&all))
 }

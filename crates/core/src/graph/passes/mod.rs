@@ -17,6 +17,7 @@ mod simplify;
 use super::{Graph, Node, Value, VariableInfo};
 use crate::device::{Device, Executable};
 use crate::error::Result;
+use smallvec::SmallVec;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +30,7 @@ pub struct Pass {
     /// What it does, in one line.
     pub does: &'static str,
     /// Runs it on a concrete graph that will run on this device.
-    pub run: fn(&Graph, Device) -> Result<Graph>,
+    pub run: fn(Graph, Device) -> Result<Graph>,
 }
 
 /// The pass that needs the variables of the function.
@@ -57,7 +58,10 @@ pub static PASSES: &[Pass] = &[
     Pass {
         name: INSIDE,
         does: "runs all passes on the graphs inside nodes",
-        run: |graph, device| flow::inside(graph, &graph.variables, device),
+        run: |graph, device| {
+            let variables = graph.variables.clone();
+            flow::inside(graph, &variables, device)
+        },
     },
     Pass {
         name: "choose_again",
@@ -132,8 +136,8 @@ fn run_all(
     let mut graph = graph.clone();
     for (i, pass) in PASSES.iter().enumerate() {
         graph = match pass.name == INSIDE {
-            true => flow::inside(&graph, variables, device)?,
-            false => (pass.run)(&graph, device)?,
+            true => flow::inside(graph, variables, device)?,
+            false => (pass.run)(graph, device)?,
         };
         if cfg!(debug_assertions) {
             graph.verify_with(variables).map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
@@ -177,37 +181,37 @@ impl Dump {
 }
 
 /// Builds a new graph from an old one in order: nodes are kept, replaced by an earlier value, or dropped.
-struct Rebuild<'a> {
-    old: &'a Graph,
+struct Rebuild {
     new: Graph,
     /// Where each output of each old node is now.
-    map: Vec<Vec<Option<Value>>>,
+    map: Vec<SmallVec<[Option<Value>; 1]>>,
 }
 
-impl<'a> Rebuild<'a> {
-    fn new(old: &'a Graph) -> Rebuild<'a> {
-        let new = Graph { name: old.name.clone(), variables: old.variables.clone(), ..Graph::default() };
-        Rebuild { old, new, map: Vec::with_capacity(old.nodes.len()) }
+impl Rebuild {
+    /// The nodes of the old graph, and what is to become the new one.
+    fn new(mut old: Graph) -> (Rebuild, Vec<Node>) {
+        let nodes = std::mem::take(&mut old.nodes);
+        old.nodes.reserve(nodes.len());
+        (Rebuild { new: old, map: Vec::with_capacity(nodes.len()) }, nodes)
     }
     /// The operands of an old node in the new graph.
-    fn operands(&self, node: &Node) -> smallvec::SmallVec<[Value; 3]> {
+    fn operands(&self, node: &Node) -> SmallVec<[Value; 3]> {
         node.inputs.iter().map(|v| self.value(*v)).collect()
     }
     fn value(&self, v: Value) -> Value {
         // A dropped node has no users: the passes that drop look first.
         self.map[v.node as usize][v.output as usize].unwrap_or(Value { node: u32::MAX, output: 0 })
     }
-    /// Appends a node in place of the next old one.
-    fn keep(&mut self, node: Node) -> u32 {
+    /// Appends a node of the new graph in place of the next old one.
+    fn keep(&mut self, node: Node) {
         let outputs = node.outputs.len() as u32;
         let at = self.new.push(node);
         self.map.push((0..outputs).map(|output| Some(Value { node: at, output })).collect());
-        at
     }
-    /// Copies the next old node.
-    fn copy(&mut self, node: &Node) {
-        let kept = Node { inputs: self.operands(node), ..node.clone() };
-        self.keep(kept);
+    /// Takes over the next old node.
+    fn copy(&mut self, mut node: Node) {
+        node.inputs.iter_mut().for_each(|v| *v = self.value(*v));
+        self.keep(node);
     }
     /// Lets earlier values stand for the outputs of the next old node.
     fn replace(&mut self, values: impl IntoIterator<Item = Value>) {
@@ -215,12 +219,12 @@ impl<'a> Rebuild<'a> {
     }
     /// Leaves the next old node out.
     fn drop(&mut self, node: &Node) {
-        self.map.push(vec![None; node.outputs.len()]);
+        self.map.push(SmallVec::from_elem(None, node.outputs.len()));
     }
     fn finish(mut self) -> Graph {
-        self.new.inputs = self.old.inputs.iter().map(|v| self.value(*v)).collect();
-        self.new.input_names = self.old.input_names.clone();
-        self.new.outputs = self.old.outputs.iter().map(|v| self.value(*v)).collect();
-        self.new
+        let [mut inputs, mut outputs] =
+            [std::mem::take(&mut self.new.inputs), std::mem::take(&mut self.new.outputs)];
+        inputs.iter_mut().chain(&mut outputs).for_each(|v| *v = self.value(*v));
+        Graph { inputs, outputs, ..self.new }
     }
 }

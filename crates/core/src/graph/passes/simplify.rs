@@ -8,10 +8,10 @@ use crate::graph::{Graph, Node, Value};
 use crate::op::Cpu;
 use crate::ops;
 
-pub(super) fn run(graph: &Graph) -> Result<Graph> {
-    let mut rebuild = Rebuild::new(graph);
-    for node in &graph.nodes {
-        match earlier(&rebuild, node) {
+pub(super) fn run(graph: Graph) -> Result<Graph> {
+    let (mut rebuild, nodes) = Rebuild::new(graph);
+    for node in nodes {
+        match earlier(&rebuild, &node) {
             Some(value) => rebuild.replace([value]),
             None => rebuild.copy(node),
         }
@@ -20,7 +20,7 @@ pub(super) fn run(graph: &Graph) -> Result<Graph> {
 }
 
 /// The earlier value with the same bits and meta, if there is one.
-fn earlier(rebuild: &Rebuild<'_>, node: &Node) -> Option<Value> {
+fn earlier(rebuild: &Rebuild, node: &Node) -> Option<Value> {
     let operands = rebuild.operands(node);
     let first = *operands.first()?;
     let graph = &rebuild.new;
