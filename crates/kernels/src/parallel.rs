@@ -4,7 +4,7 @@
 //! changes no bit. Every call says about how many nanoseconds the work takes one thread: what is not worth another
 //! thread stays on this one (see `team.rs`). A panic in a piece reaches the caller.
 
-use crate::team::TEAM;
+use crate::team::{TEAM, WORTH_HOT};
 use crate::threads;
 use std::marker::PhantomData;
 
@@ -26,7 +26,7 @@ pub fn indices(count: usize, nanoseconds: usize, each: &(dyn Fn(usize) + Sync)) 
 
 /// How many of `count` equal items, `nanoseconds` of work together, make one chunk.
 pub fn together(count: usize, nanoseconds: usize) -> usize {
-    let chunks = (nanoseconds / CHUNK).clamp(1, CHUNKS);
+    let chunks = chunks(nanoseconds).min(CHUNKS);
     // Threads that insist on sharing have something to share.
     let chunks = if crate::team::insisted() > 0 { CHUNKS } else { chunks };
     count.div_ceil(chunks).max(1)
@@ -82,8 +82,13 @@ pub fn parts(nanoseconds: usize) -> usize {
     match threads {
         1 => 1,
         _ if crate::team::insisted() > 0 => 4 * threads,
-        _ => (nanoseconds / CHUNK).clamp(1, 4 * threads),
+        _ => chunks(nanoseconds).min(4 * threads),
     }
+}
+
+/// How many chunks work makes: two at least if it is worth a second thread.
+fn chunks(nanoseconds: usize) -> usize {
+    (nanoseconds / CHUNK).max(if nanoseconds < WORTH_HOT { 1 } else { 2 })
 }
 
 /// The start of a slice whose parts threads write.

@@ -30,7 +30,7 @@ pub(crate) const MOST_THREADS: usize = 256;
 const PATIENCE: Duration = Duration::from_micros(100);
 /// Nanoseconds of work below which a region is not shared although helpers are awake: joining costs well under 1 µs, but
 /// the other core's caches have to fetch the operands.
-const WORTH_HOT: usize = 10_000;
+pub(crate) const WORTH_HOT: usize = 6_000;
 /// Nanoseconds of work below which no helper is woken: the wake-up itself costs the caller about 5 µs, and the helper
 /// needs 20 to 40 µs to come.
 const WORTH_COLD: usize = 25_000;
@@ -38,7 +38,7 @@ const WORTH_COLD: usize = 25_000;
 /// seldom come alone.
 const MISSED: usize = 60_000;
 /// Nanoseconds of work that one more helper is worth.
-const SHARE: usize = 5_000;
+const SHARE: usize = 3_000;
 /// A caller that waited so long, and longer than three of its own chunks took, for claimed chunks, goes on alone for a
 /// while: the processors have other work.
 const LONG_WAIT: Duration = Duration::from_micros(50);

@@ -29,6 +29,11 @@ const NEAR_BROADCAST: usize = 256;
 /// Rows of either side that are so few are read in place however far apart they lie: they stay in L1 and in its pages.
 const SHORT: usize = 64;
 
+/// So many k of all panels are copied at a time.
+const FEW_K: usize = 16;
+/// Panels that one task copies.
+const SIDE_BY_SIDE: usize = 8;
+
 /// Distances in the result along the broadcast and the vector side.
 #[derive(Clone, Copy)]
 pub(super) struct Strided {
@@ -225,9 +230,10 @@ pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
     let group = nr * k;
     let panels = scratch.slice::<S::Acc>(items.div_ceil(nr) * group);
     let work = parallel::multiply_adds(panels.len() * 8);
-    parallel::pieces(panels, group, work, &|first, panel| {
+    let some = SIDE_BY_SIDE * group;
+    parallel::pieces(panels, some, work, &|first, panels| {
         let first = first / group * nr;
-        q.copy_panel(0, first..items.min(first + nr), 0..k, nr, panel);
+        copy_panels(q, 0, &(first..items.min(first + panels.len() / group * nr)), &(0..k), nr, panels);
     });
     Readable { start: panels.as_ptr(), group, outer: 1, k: nr }
 }
@@ -245,6 +251,33 @@ pub(crate) fn some_vectors<S: Element, Q: Operand<S>>(
     place.unwrap_or_else(|| pack_vectors(q, 0, &(0..items), &k, nr, scratch))
 }
 
+/// Copies items as panels of `width`, one behind the other. Of a matrix whose items lie together, a few k of all panels at a
+/// time: its rows are read from one end to the other, where reading each panel for itself would take a piece of every row.
+fn copy_panels<S: Element, O: Operand<S>>(
+    operand: &O,
+    batch: usize,
+    items: &Range<usize>,
+    k: &Range<usize>,
+    width: usize,
+    panels: &mut [S::Acc],
+) {
+    let along = operand.view(batch).is_some_and(|view| view.outer == 1);
+    let step = if along { FEW_K } else { k.len() };
+    for from in k.clone().step_by(step) {
+        let some = from..k.end.min(from + step);
+        let (low, high) = ((from - k.start) * width, (some.end - k.start) * width);
+        for (first, panel) in items.clone().step_by(width).zip(panels.chunks_exact_mut(k.len() * width)) {
+            operand.copy_panel(
+                batch,
+                first..items.end.min(first + width),
+                some.clone(),
+                width,
+                &mut panel[low..high],
+            );
+        }
+    }
+}
+
 /// Packs items of the vector side as panels of `nr`.
 fn pack_vectors<S: Element, Q: Operand<S>>(
     q: &Q,
@@ -256,9 +289,7 @@ fn pack_vectors<S: Element, Q: Operand<S>>(
 ) -> Readable<S::Acc> {
     let group = nr * k.len();
     let panels = scratch.slice::<S::Acc>(items.len().div_ceil(nr) * group);
-    for (first, panel) in items.clone().step_by(nr).zip(panels.chunks_exact_mut(group)) {
-        q.copy_panel(batch, first..items.end.min(first + nr), k.clone(), nr, panel);
-    }
+    copy_panels(q, batch, items, k, nr, panels);
     Readable { start: panels.as_ptr(), group, outer: 1, k: nr }
 }
 
@@ -279,9 +310,7 @@ fn pack_broadcast<S: Element, P: Operand<S>>(
     } else {
         let group = height * k.len();
         let panels = scratch.slice::<S::Acc>(items.len().div_ceil(height) * group);
-        for (first, panel) in items.clone().step_by(height).zip(panels.chunks_exact_mut(group)) {
-            p.copy_panel(batch, first..items.end.min(first + height), k.clone(), height, panel);
-        }
+        copy_panels(p, batch, items, k, height, panels);
         Readable { start: panels.as_ptr(), group, outer: 1, k: height }
     }
 }

@@ -5,6 +5,7 @@ use super::chains::{Links, Part};
 use super::program::{Code, Instruction, Kind, Operand, Program, Reg};
 use super::{Place, Step, Store};
 use crate::cpu::device::sizes;
+use crate::cpu::elementwise::weight;
 use crate::error::{Error, Result};
 use crate::graph::passes::fuse;
 use crate::graph::{Node, Value};
@@ -102,7 +103,7 @@ impl Builder<'_> {
                 spread: draft.operands.iter().map(|v| draft.spread.contains(v)).collect(),
                 weight: match &draft.links {
                     Some(chain) => chain.links.len().div_ceil(4),
-                    None => weight(self.graph.node(draft.result.node)),
+                    None => weight(self.graph.node(draft.result.node).op),
                 },
             });
             let mut done: SmallVec<[(Value, bool); 4]> = draft.takes().collect();
@@ -307,13 +308,6 @@ impl Builder<'_> {
         };
         Operand { dtype: meta.dtype, shape: sizes(meta), constant, by_row }
     }
-}
-
-/// About how many times as long a node takes as a product does: what is computed as a polynomial takes longer.
-fn weight(node: &Node) -> usize {
-    let long =
-        [&ops::EXP, &ops::TANH, &ops::SIGMOID, &ops::LOG, &ops::ERF, &ops::SOFTPLUS, &ops::ELU, &ops::POW];
-    if long.iter().any(|op| node.is(op)) { 4 } else { 1 }
 }
 
 /// Gives out scratch registers.

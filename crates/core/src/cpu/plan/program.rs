@@ -146,10 +146,18 @@ pub(super) struct Program {
     room: usize,
     /// Elements of a block.
     block: usize,
+    /// Elements that a thread claims: whole blocks.
+    chunk: usize,
+    /// What all instructions weigh together.
+    weight: usize,
     /// Whether operands and results are asked for early.
     far: bool,
 }
 
+/// Nanoseconds of work that are worth being claimed by themselves.
+const CLAIM: usize = 3_000;
+/// More claims than this are too many, however heavy the work.
+const CLAIMS: usize = 64;
 /// The widest element: every scratch register has room for a block of it.
 const WIDEST: usize = 8;
 /// See `Program::room`. With one line instead of eleven, exp took twice as long where its result was the next register.
@@ -232,8 +240,12 @@ impl Program {
         let streams = inputs.iter().filter(|x| matches!(x.source, Source::Same) && !x.by_row).map(|x| x.size);
         let streams = streams.chain(outputs.iter().filter(|o| !o.1).map(|o| o.0));
         let (count, bytes) = streams.fold((0, 0), |(n, sum), size| (n + 1, sum + size));
+        let weight = code.instructions.iter().map(|i| i.weight).sum();
+        let claim = CLAIM * 1000 / work(1000, weight).max(1);
+        let chunk = CHUNK.min(claim.max(elements / CLAIMS));
+        let chunk = (chunk / block).max(1) * block;
         let far = count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
-        Program { code, elements, rows, inputs, registers, room, block, far }
+        Program { code, elements, rows, inputs, registers, room, block, chunk, weight, far }
     }
     pub(super) fn nodes(&self) -> &[u32] {
         &self.code.nodes
@@ -259,17 +271,13 @@ impl Program {
             // SAFETY: parts are disjoint ranges of elements, and the caller vouches for the rest.
             unsafe { self.part(inputs, targets, start, end) }
         };
-        if self.elements <= CHUNK {
+        let chunk = self.chunk;
+        if self.elements <= chunk {
             return part(0, self.elements);
         }
-        let chunk = (CHUNK / self.block).max(1) * self.block;
-        parallel::indices(
-            self.elements.div_ceil(chunk),
-            work(self.elements, self.code.instructions.iter().map(|i| i.weight).sum()),
-            &|k| {
-                part(k * chunk, ((k + 1) * chunk).min(self.elements));
-            },
-        );
+        parallel::indices(self.elements.div_ceil(chunk), work(self.elements, self.weight), &|k| {
+            part(k * chunk, ((k + 1) * chunk).min(self.elements));
+        });
     }
     /// How many elements of a value there are for so many of the loop: as many, or one for each row of them.
     #[inline]
