@@ -2,48 +2,13 @@
 
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
-use crate::op::{BlockFn, Call, Cpu, Fault, OpDef, Sizes, View, ViewMut};
-use crate::ops;
+use crate::op::{BlockFn, Call, Fault, Sizes, View, ViewMut};
 use tenfold_kernels::parallel;
 
 /// Elements of one block: a few blocks stay in the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
 /// Elements of a chunk that a thread claims: some blocks.
 pub(crate) const CHUNK: usize = 8 * BLOCK;
-
-/// About how many tenths of a nanosecond an op takes one thread for an element: a product of `f32` from L2 one, an elementary
-/// function some (`tanh` and `sigmoid` in a group of an LSTM took ten on a Zen 4, an `exp` alone five).
-pub(crate) fn weight(op: &OpDef) -> usize {
-    const LIGHT: [&OpDef; 22] = [
-        &ops::ABS,
-        &ops::ADD,
-        &ops::CAST,
-        &ops::EQUAL,
-        &ops::GREATER,
-        &ops::GREATER_EQUAL,
-        &ops::LEAKY_RELU,
-        &ops::LESS,
-        &ops::LESS_EQUAL,
-        &ops::LOGICAL_AND,
-        &ops::LOGICAL_NOT,
-        &ops::LOGICAL_OR,
-        &ops::MAXIMUM,
-        &ops::MINIMUM,
-        &ops::MULTIPLY,
-        &ops::NEGATIVE,
-        &ops::NOT_EQUAL,
-        &ops::RELU,
-        &ops::SELECT,
-        &ops::SQUARE,
-        &ops::SQUARED_DIFFERENCE,
-        &ops::SUBTRACT,
-    ];
-    match () {
-        () if LIGHT.contains(&op) || !matches!(op.cpu, Cpu::Elementwise(_)) => 1,
-        () if [&ops::DIVIDE, &ops::SQRT].contains(&op) => 2,
-        () => 6,
-    }
-}
 
 /// About how many nanoseconds functions of this weight together take one thread over so many elements.
 pub(crate) fn work(elements: usize, weight: usize) -> usize {

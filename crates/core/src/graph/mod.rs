@@ -14,6 +14,7 @@ mod text;
 mod verify;
 
 pub use cost::{Cost, Costs, OpCost};
+pub(crate) use cost::{is_heavy, weight};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::{Error, Kind, Place, Result};

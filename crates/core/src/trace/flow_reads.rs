@@ -8,7 +8,7 @@ use super::context;
 use super::flow::{Draft, Sub};
 use crate::door;
 use crate::error::{Error, Kind, Result};
-use crate::graph::{Graph, Node, Value};
+use crate::graph::{Graph, Node, Value, is_heavy};
 use crate::op::{Attrs, Cpu, Effect};
 use crate::ops;
 use crate::tape;
@@ -18,9 +18,10 @@ use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives.
+/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives. What of it
+/// the gradient does not use is not kept in the end: not a product of which only a `tanh` is needed.
 pub(super) fn worth_keeping(node: &Node) -> bool {
-    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_))
+    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_)) || is_heavy(node.op)
 }
 
 type List<T> = LocalKey<RefCell<Vec<T>>>;
