@@ -169,11 +169,6 @@ pub(crate) fn weight(op: &OpDef) -> usize {
     }
 }
 
-/// Whether an op costs so much for each element that its result is better kept than computed again.
-pub(crate) fn is_heavy(op: &OpDef) -> bool {
-    weight(op) > 2
-}
-
 /// What one call costs. Sizes that are not known count as none.
 pub(crate) fn of(op: &OpDef, inputs: &[&Meta], attrs: &Attrs, outputs: &[Meta]) -> Cost {
     if matches!(op.cpu, Cpu::View | Cpu::Engine(_)) {

@@ -13,8 +13,8 @@ mod tests;
 mod text;
 mod verify;
 
+pub(crate) use cost::weight;
 pub use cost::{Cost, Costs, OpCost};
-pub(crate) use cost::{is_heavy, weight};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::{Error, Kind, Place, Result};

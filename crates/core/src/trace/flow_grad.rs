@@ -7,7 +7,8 @@
 
 use super::context::{self, Custom};
 use super::flow::{self, Draft, Loop, OpenSub, Sub, append};
-use super::flow_reads::{Held, Steady, worth_keeping};
+use super::flow_keeps::kept_nodes;
+use super::flow_reads::{Held, Steady};
 use super::replay::Replay;
 use crate::dim::Dim;
 use crate::door;
@@ -202,12 +203,12 @@ fn kept_graph(
         let own = results.len();
         results.extend(open.arguments[..begins].iter().cloned());
         let float = |x: &Tensor| x.dtype().is_float();
-        for (node, values) in graph.nodes.iter().zip(&replayed.values) {
+        // An `if` would have to fill what the other side has kept.
+        let dear = if keeps && name == "body" { kept_nodes(graph) } else { vec![false; graph.nodes.len()] };
+        for ((node, values), dear) in graph.nodes.iter().zip(&replayed.values).zip(dear) {
             // A derivative of a higher order goes back through what the lower one used: one value of it, not two.
             let shared =
                 orders > 1 && !node.is(&ops::INPUT) && !node.is(&ops::CONSTANT) && values.iter().any(float);
-            // An `if` would have to fill what the other side has kept.
-            let dear = keeps && name == "body" && worth_keeping(node);
             if shared || dear || !steady.again(node) {
                 results.extend(values.iter().cloned());
             }

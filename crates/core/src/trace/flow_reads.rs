@@ -8,8 +8,8 @@ use super::context;
 use super::flow::{Draft, Sub};
 use crate::door;
 use crate::error::{Error, Kind, Result};
-use crate::graph::{Graph, Node, Value, is_heavy};
-use crate::op::{Attrs, Cpu, Effect};
+use crate::graph::{Graph, Node, Value};
+use crate::op::{Attrs, Effect};
 use crate::ops;
 use crate::tape;
 use crate::tensor::Tensor;
@@ -17,12 +17,6 @@ use crate::variable::Variable;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::thread::LocalKey;
-
-/// Whether a gradient keeps what a node gave although it could be computed again: all but what one pass over memory gives. What of it
-/// the gradient does not use is not kept in the end: not a product of which only a `tanh` is needed.
-pub(super) fn worth_keeping(node: &Node) -> bool {
-    matches!(node.op.cpu, Cpu::Kernel(_) | Cpu::Product(_)) || is_heavy(node.op)
-}
 
 type List<T> = LocalKey<RefCell<Vec<T>>>;
 

@@ -10,6 +10,7 @@ mod flow;
 mod flow_grad;
 #[cfg(test)]
 mod flow_grad_tests;
+mod flow_keeps;
 mod flow_reads;
 #[cfg(test)]
 mod flow_tests;

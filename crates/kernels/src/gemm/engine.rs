@@ -22,6 +22,8 @@ const Q_BLOCK_BYTES: usize = 4096;
 const P_SPAN: usize = 960;
 /// With so few rows a transposed B is read in place and A transposed.
 const FEW: usize = 48;
+/// Sums of a transposed A that are as long as this pay for writing the result by columns.
+const LONG: usize = 256;
 /// From so many rows on B is packed once for all threads, if that takes no more than so many bytes.
 const MANY: usize = 240;
 const SHARED: usize = 32 << 20;
@@ -156,8 +158,8 @@ impl<A, B> Product<'_, A, B> {
         }
     }
 
-    /// Whether B takes the broadcast side: when the result is too narrow for vectors along its rows, or when reading
-    /// a B that lies transposed in place saves more than transposing a small A costs.
+    /// Whether B takes the broadcast side: when the result is too narrow for vectors along its rows, when reading
+    /// a B that lies transposed in place saves more than transposing a small A costs, or when A lies transposed.
     fn b_broadcasts<S>(&self, m: usize) -> bool
     where
         S: Element,
@@ -168,7 +170,10 @@ impl<A, B> Product<'_, A, B> {
         let narrow = self.n < if self.a.runs_along_k() { vector / 4 } else { vector } && m > self.n;
         let few = m <= FEW && self.k >= 3 * m;
         let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || few) && m >= vector;
-        narrow || transposed
+        // Every element of B is then packed once, in pieces that stay in the second-level cache, and A is read where it lies.
+        let turned =
+            lies(self.a) && !self.b.runs_along_k() && self.k >= LONG && 2 * self.n >= m && m >= vector;
+        narrow || transposed || turned
     }
 
     /// Nanoseconds that one thread needs, near enough.

@@ -4,6 +4,7 @@
 //! results lie. In debug builds the spec
 //! is checked after each pass.
 
+mod again;
 mod constants;
 mod dead;
 mod flow;
@@ -80,6 +81,11 @@ pub static PASSES: &[Pass] = &[
         run: |graph, _| flow::trim(graph),
     },
     Pass { name: "dead_again", does: "drops what the others left", run: |graph, _| dead::run(graph) },
+    Pass {
+        name: "again",
+        does: "computes light values again rather than move them to memory and back",
+        run: again::run,
+    },
 ];
 
 /// All passes, one after the other, for a graph that will run on `device`.
