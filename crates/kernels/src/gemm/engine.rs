@@ -130,7 +130,7 @@ impl<A, B> Product<'_, A, B> {
         if self.batch == 0 || m == 0 || n == 0 {
             return;
         }
-        let swap = self.swap.unwrap_or_else(|| self.b_broadcasts(m));
+        let swap = self.swap.unwrap_or_else(|| self.b_broadcasts(m, epilogue.finish.is_some()));
         let kernel =
             if swap { S::Acc::kernel(n, m, lies(self.a)) } else { S::Acc::kernel(m, n, lies(self.b)) };
         let work = self.work(m);
@@ -160,7 +160,7 @@ impl<A, B> Product<'_, A, B> {
 
     /// Whether B takes the broadcast side: when the result is too narrow for vectors along its rows, when reading
     /// a B that lies transposed in place saves more than transposing a small A costs, or when A lies transposed.
-    fn b_broadcasts<S>(&self, m: usize) -> bool
+    fn b_broadcasts<S>(&self, m: usize, finishes: bool) -> bool
     where
         S: Element,
         A: Operand<S>,
@@ -171,8 +171,9 @@ impl<A, B> Product<'_, A, B> {
         let few = m <= FEW && self.k >= 3 * m;
         let transposed = self.b.runs_along_k() && (!self.a.runs_along_k() || few) && m >= vector;
         // Every element of B is then packed once, in pieces that stay in the second-level cache, and A is read where it lies.
-        let turned =
-            lies(self.a) && !self.b.runs_along_k() && self.k >= LONG && 2 * self.n >= m && m >= vector;
+        // But its rows are not complete one after the other, to be finished while the cache has them.
+        let plain = lies(self.a) && !self.b.runs_along_k() && !finishes;
+        let turned = plain && self.k >= LONG && 2 * self.n >= m && m >= vector;
         narrow || transposed || turned
     }
 
