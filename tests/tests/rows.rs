@@ -133,3 +133,32 @@ fn second_derivatives_are_near() {
         assert!((a - b).abs() <= 1e-5 * (1.0 + a.abs()), "{eager:?} {traced:?}");
     }
 }
+
+#[tf::function]
+fn gated(x: &Tensor, w: &Tensor) -> Vec<Tensor> {
+    let tape = tf::GradientTape::new();
+    tape.watch(w);
+    let mut h = tf::zeros([2, 3]);
+    for row in tf::rows(x) {
+        let gates = (row + h.matmul(w)).split(3, 1);
+        h = gates[0].sigmoid() * gates[1].tanh() + gates[2].sigmoid() * &h;
+    }
+    vec![tape.gradient(&h.square().sum(), w)]
+}
+
+/// The gradient goes back through what the gates gave: neither they nor the product under them is computed a second time.
+#[test]
+fn gates_are_kept_in_place_of_products() {
+    let x = tf::random::stateless_normal([5, 2, 9], [1, 2]);
+    let w = tf::random::stateless_normal([3, 9], [3, 4]);
+    agree!(gated, &x, &w);
+    let plan = gated::concrete(&x, &w).unwrap().plan(&[x, w]).unwrap();
+    let count = |text: &str, op: &str| text.matches(&format!(" {op}")).count();
+    let (forward, back) = plan.rsplit_once("while:").unwrap();
+    assert_eq!(
+        [count(forward, "sigmoid"), count(forward, "tanh"), count(forward, "matmul")],
+        [2, 1, 1],
+        "{plan}"
+    );
+    assert_eq!([count(back, "sigmoid"), count(back, "tanh"), count(back, "matmul")], [0, 0, 2], "{plan}");
+}

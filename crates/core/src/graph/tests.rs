@@ -152,3 +152,62 @@ fn pictures_show_every_node_once_and_escape_names() {
     assert_eq!(dot.matches("fillcolor").count(), traced.graph.nodes.len());
     assert!(traced.graph.nodes.iter().any(|n| n.scope == "outer/inner"));
 }
+
+/// How many large results of element-wise nodes go to memory: those that another step uses.
+fn moved(graph: &Graph) -> usize {
+    let steps = super::passes::fuse::groups(graph);
+    let step_of = |n: u32| steps.iter().position(|s| s.all().any(|m| m == n));
+    let large = |v: &Value| {
+        let node = graph.node(v.node);
+        matches!(node.op.cpu, crate::op::Cpu::Elementwise(_)) && graph.meta(*v).bytes() > Some(256 << 10)
+    };
+    let mut moved: Vec<Value> = vec![];
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let elsewhere = |v: &&Value| large(v) && step_of(v.node) != step_of(i as u32);
+        moved.extend(node.inputs.iter().filter(elsewhere));
+    }
+    moved.sort_unstable();
+    moved.dedup();
+    moved.len()
+}
+
+/// The gradient of a GELU uses a half of `x`, its square and a sum with the `tanh`: these are made again from `x` and the `tanh`.
+#[test]
+fn large_light_values_are_computed_again() {
+    let metas = [("x".to_string(), Meta::new(DType::F32, [512, 256]))];
+    let w = tf::random::stateless_normal([256, 256], [1, 2]);
+    let traced = trace(
+        "gelu",
+        Device::cpu(),
+        &metas,
+        |x| {
+            let tape = tf::GradientTape::new();
+            tape.watch(&x[0]);
+            let x = &x[0];
+            let y = x
+                * 0.5
+                * ((x + 0.044715 * (x * x * x)) * 0.7978845608).tanh().try_add(&tf::constant(1.0f32))?;
+            let loss = y.matmul(&w).square().sum();
+            Ok(vec![tape.gradient(&loss, x)])
+        },
+        Vec::clone,
+    )
+    .unwrap();
+    let (last, others) = PASSES.split_last().unwrap();
+    assert_eq!(last.name, "again");
+    let mut kept = traced.graph.clone();
+    for pass in others {
+        kept = (pass.run)(kept, Device::cpu()).unwrap();
+    }
+    let again = (last.run)(kept.clone(), Device::cpu()).unwrap();
+    assert!(moved(&again) + 2 <= moved(&kept), "{} of {}\n{again}", moved(&again), moved(&kept));
+    let x = tf::random::stateless_normal([512, 256], [3, 4]);
+    let inputs: Vec<Tensor> = std::iter::once(x).chain(traced.captures.iter().cloned()).collect();
+    let bits = |graph: &Graph| {
+        let run = Device::cpu().backend().compile(graph).unwrap();
+        let made = run.run(&inputs, &traced.variables).unwrap();
+        made[0].to_vec::<f32>().unwrap().iter().map(|f| f.to_bits()).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(&again), bits(&kept));
+    assert_eq!(bits(&again), bits(&traced.graph));
+}
