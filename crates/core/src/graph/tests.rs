@@ -186,7 +186,7 @@ fn large_light_values_are_computed_again() {
             let x = &x[0];
             let y = x
                 * 0.5
-                * ((x + 0.044715 * (x * x * x)) * 0.7978845608).tanh().try_add(&tf::constant(1.0f32))?;
+                * ((x + 0.044715 * (x * x * x)) * 0.7978845608).tanh().try_add(tf::constant(1.0f32))?;
             let loss = y.matmul(&w).square().sum();
             Ok(vec![tape.gradient(&loss, x)])
         },
