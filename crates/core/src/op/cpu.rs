@@ -355,10 +355,31 @@ pub(crate) use block_out;
 /// With `-> bool` before the arms the expressions are truth values. Classes: `float` (f16, bf16, f32, f64),
 /// `slow` (the same, for long functions that no vector unit helps), `real` (f32, f64), `int` (all eight),
 /// `sint`, `uint`, `bool`.
+///
+/// `blocks!([x] near => .., any => ..)` is `float` with two expressions, which agree where `Real::is_near(x)` holds: a block of
+/// f64 in which it does everywhere takes the first, all else the second.
 macro_rules! blocks {
     ($xs:tt -> bool; $($class:ident => $e:expr),+ $(,)?) => {
         |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
             None$(.or_else(|| $crate::op::blocks!(@$class inputs[0], $xs, test, $e)))+
+        }
+    };
+    ([$x:ident] near => $near:expr, any => $any:expr) => {
+        |inputs: &[$crate::DType], _output: $crate::DType| -> Option<$crate::op::BlockFn> {
+            #[inline(always)]
+            fn double(inputs: &[&[u8]], output: &mut [u8]) {
+                let all: &[f64] = bytemuck::cast_slice(inputs[0]);
+                // Looks at all of them, for speed.
+                if all.iter().fold(true, |near, &x| near & $crate::cpu::math::Real::is_near(x)) {
+                    $crate::op::block_out!(inputs, output, [$x], f64 => f64, $near);
+                } else {
+                    $crate::op::block_out!(inputs, output, [$x], f64 => f64, $any);
+                }
+            }
+            match inputs[0] {
+                $crate::DType::F64 => Some($crate::op::cloned!(double)),
+                other => $crate::op::blocks!(@but_double clones same other, [$x], $any),
+            }
         }
     };
     ($xs:tt $($class:ident => $e:expr),+ $(,)?) => {
@@ -368,13 +389,18 @@ macro_rules! blocks {
     };
     (@float $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@floats clones $out $d, $xs, $e) };
     (@slow $d:expr, $xs:tt, $out:tt, $e:expr) => { $crate::op::blocks!(@floats plain $out $d, $xs, $e) };
-    (@floats $how:ident $out:ident $d:expr, $xs:tt, $e:expr) => {{
+    (@floats $how:ident $out:ident $d:expr, $xs:tt, $e:expr) => {
+        match $d {
+            $crate::DType::F64 => Some($crate::op::blocks!(@one $how $out f64, $xs, $e)),
+            other => $crate::op::blocks!(@but_double $how $out other, $xs, $e),
+        }
+    };
+    (@but_double $how:ident $out:ident $d:expr, $xs:tt, $e:expr) => {{
         fn single() -> $crate::op::BlockFn {
             $crate::op::blocks!(@one $how $out f32, $xs, $e)
         }
         match $d {
             $crate::DType::F32 => Some(single()),
-            $crate::DType::F64 => Some($crate::op::blocks!(@one $how $out f64, $xs, $e)),
             $crate::DType::F16 => Some($crate::op::blocks!(@through $out half::f16, single)),
             $crate::DType::BF16 => Some($crate::op::blocks!(@through $out half::bf16, single)),
             _ => None,
@@ -426,3 +452,27 @@ macro_rules! blocks {
     };
 }
 pub(crate) use blocks;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An element's bits do not depend on whether its block has a far angle in it.
+    #[test]
+    fn a_block_with_a_far_angle_gives_the_bits_of_single_ones() {
+        let x: Vec<f64> =
+            (0..700).map(|i| f64::from(i) * 1.37 - 400.0).chain([1e300, f64::INFINITY]).collect();
+        let of = |op: &crate::op::OpDef, x: &[f64]| -> Vec<u64> {
+            let Cpu::Elementwise(choose) = op.cpu else { panic!("{} is element-wise", op.name) };
+            let run = choose(&[DType::F64], DType::F64).expect("a function of f64");
+            let mut y = vec![0f64; x.len()];
+            run(&[bytemuck::cast_slice(x)], bytemuck::cast_slice_mut(&mut y));
+            y.iter().map(|y| if y.is_nan() { u64::MAX } else { y.to_bits() }).collect()
+        };
+        for op in [&crate::ops::SIN, &crate::ops::COS, &crate::ops::TAN] {
+            let alone: Vec<u64> = x.iter().flat_map(|&x| of(op, &[x])).collect();
+            assert_eq!(alone.iter().filter(|&&y| y == u64::MAX).count(), 1);
+            assert!(of(op, &x) == alone && of(op, &x[..700]) == alone[..700], "{}", op.name);
+        }
+    }
+}

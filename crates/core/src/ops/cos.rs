@@ -12,7 +12,7 @@ pub static COS: OpDef = OpDef {
     sig: sig!(x: _ float),
     effect: Effect::Pure,
     infer: rule::same_as_first,
-    cpu: Cpu::Elementwise(blocks!([x] float => Real::cos(x))),
+    cpu: Cpu::Elementwise(blocks!([x] near => Real::cos_near(x), any => Real::cos(x))),
     gpu: Gpu::Elementwise(&[(Class::Float, "cos(x)")]),
     grad: Grad::Rule(|g| g.one(-(g.dy() * g.x().sin()))),
     exact: Exact::Relative(1e-5),

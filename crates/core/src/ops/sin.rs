@@ -12,7 +12,7 @@ pub static SIN: OpDef = OpDef {
     sig: sig!(x: _ float),
     effect: Effect::Pure,
     infer: rule::same_as_first,
-    cpu: Cpu::Elementwise(blocks!([x] float => Real::sin(x))),
+    cpu: Cpu::Elementwise(blocks!([x] near => Real::sin_near(x), any => Real::sin(x))),
     gpu: Gpu::Elementwise(&[(Class::Float, "sin(x)")]),
     grad: Grad::Rule(|g| g.one(g.dy() * g.x().cos())),
     exact: Exact::Relative(1e-5),

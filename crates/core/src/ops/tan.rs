@@ -12,7 +12,7 @@ pub static TAN: OpDef = OpDef {
     sig: sig!(x: _ float),
     effect: Effect::Pure,
     infer: rule::same_as_first,
-    cpu: Cpu::Elementwise(blocks!([x] float => Real::tan(x))),
+    cpu: Cpu::Elementwise(blocks!([x] near => Real::tan_near(x), any => Real::tan(x))),
     gpu: Gpu::Elementwise(&[(Class::Float, "tan(x)")]),
     grad: Grad::Rule(|g| g.one(g.dy() * (g.y() * g.y() + 1.0))),
     exact: Exact::Relative(1e-5),

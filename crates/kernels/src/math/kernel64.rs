@@ -13,10 +13,16 @@ macro_rules! horner {
 pub(super) use horner;
 
 /// 1.5 · 2^52: adding it rounds |x| < 2^51 to an integer, whose low bits end up in the mantissa.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
+pub(super) const MAGIC: f64 = 6_755_399_441_055_744.0;
 const LN2_HI: f64 = std::f64::consts::LN_2;
 /// ln 2 - `LN2_HI`.
 const LN2_LO: f64 = 2.319_046_813_846_299_6e-17;
+
+/// Flips the sign of y if the low bit of `bit` is set.
+#[inline(always)]
+pub(super) fn flip(y: f64, bit: u64) -> f64 {
+    f64::from_bits(y.to_bits() ^ (bit << 63))
+}
 
 /// 2^n · y for the integer held in `t` = n + `MAGIC`, |n| < 2000, in two steps so that neither factor
 /// overflows before the product does.

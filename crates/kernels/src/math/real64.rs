@@ -1,7 +1,6 @@
-//! [`Real`] for `f64`: what is around the exponential and the logarithm vectorises; the circular functions are scalar,
-//! from the `libm` crate, whose bits (unlike the platform's library) do not depend on the machine.
+//! [`Real`] for `f64`.
 
-use super::{Real, erf64, kernel64, log64};
+use super::{Real, angle64, circle64, erf64, kernel64, log64};
 
 /// Methods that are a function of another module, or the standard library's.
 macro_rules! forward {
@@ -50,6 +49,11 @@ impl Real for f64 {
         top.mul_add(-(e / (1.0 + e)), top)
     }
 
+    #[inline(always)]
+    fn is_near(self) -> bool {
+        circle64::is_near(self)
+    }
+
     forward! {
         mul_add(a, b) = f64::mul_add;
         abs() = f64::abs;
@@ -78,12 +82,15 @@ impl Real for f64 {
 
         erf() = erf64::erf;
         erfc() = erf64::erfc;
-        sin() = libm::sin;
-        cos() = libm::cos;
-        tan() = libm::tan;
-        asin() = libm::asin;
-        acos() = libm::acos;
-        atan() = libm::atan;
-        atan2(x) = libm::atan2;
+        sin() = circle64::sin;
+        cos() = circle64::cos;
+        tan() = circle64::tan;
+        sin_near() = circle64::sin_near;
+        cos_near() = circle64::cos_near;
+        tan_near() = circle64::tan_near;
+        asin() = angle64::asin;
+        acos() = angle64::acos;
+        atan() = angle64::atan;
+        atan2(x) = angle64::atan2;
     }
 }

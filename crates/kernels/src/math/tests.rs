@@ -169,31 +169,127 @@ fn f64_functions_stay_within_their_error() {
     }
 }
 
-/// Against values of 220 bits (mpmath 1.4.1), each in two parts: the argument, erf and erfc, as the bits of numbers.
-#[test]
-fn error_functions_of_f64_stay_within_their_error() {
-    let mut worst = [(0.0, 0.0); 2];
-    for line in include_str!("erf64.txt").lines() {
+/// The largest errors of functions in ulp, and where, against lines of recorded values (mpmath 1.3 and 1.4.1, 220 bits and more): `inputs`
+/// arguments, then each function's value in two parts, all as the bits of numbers.
+fn worst_of_recorded<const N: usize>(
+    text: &str,
+    inputs: usize,
+    functions: [fn(&[f64]) -> f64; N],
+) -> [(f64, Vec<f64>); N] {
+    let mut worst = std::array::from_fn(|_| (0.0, Vec::new()));
+    for line in text.lines() {
         let numbers =
             line.split(' ').map(|bits| f64::from_bits(u64::from_str_radix(bits, 16).expect("bits")));
         let numbers: Vec<f64> = numbers.collect();
-        let x = numbers[0];
-        for (k, got) in [Real::erf(x), Real::erfc(x)].into_iter().enumerate() {
-            let (high, low) = (numbers[1 + 2 * k], numbers[2 + 2 * k]);
+        let (x, values) = numbers.split_at(inputs);
+        assert_eq!(values.len(), 2 * N);
+        for (worst, (value, function)) in worst.iter_mut().zip(values.chunks(2).zip(functions)) {
+            let (high, low) = (value[0], value[1]);
             // The first difference is exact, or far beyond what is allowed; near the smallest numbers there is no low part.
             let unit = (high.abs().next_up() - high.abs()).max(f64::from_bits(1));
-            let error = ((got - high) / unit - low / unit).abs();
-            if error > worst[k].0 || error.is_nan() {
-                worst[k] = (error, x);
+            let error = ((function(x) - high) / unit - low / unit).abs();
+            if error > worst.0 || error.is_nan() {
+                *worst = (error, x.to_vec());
             }
         }
     }
-    println!(
-        "f64 erf {:.3} ulp at {:?}, erfc {:.3} ulp at {:?}",
-        worst[0].0, worst[0].1, worst[1].0, worst[1].1
-    );
-    assert!(worst[0].0 <= 0.77 && worst[1].0 <= 1.52, "{worst:?}");
+    println!("f64 {worst:?}");
+    worst
+}
+
+#[test]
+fn error_functions_of_f64_stay_within_their_error() {
+    let [erf, erfc] =
+        worst_of_recorded(include_str!("erf64.txt"), 1, [|x| Real::erf(x[0]), |x| Real::erfc(x[0])]);
+    assert!(erf.0 <= 0.77 && erfc.0 <= 1.52, "{erf:?}, {erfc:?}");
     assert_eq!((Real::erfc(30.0f64), Real::erfc(-30.0f64), Real::erf(-9.0f64)), (0.0, 2.0, -1.0));
+}
+
+/// At angles of all sizes, next to multiples of a quarter turn (the nearest one that a number comes to, too), and in each window
+/// of the bits of 2/π.
+#[test]
+fn circular_functions_of_f64_stay_within_their_error() {
+    let functions: [fn(&[f64]) -> f64; 3] = [|x| Real::sin(x[0]), |x| Real::cos(x[0]), |x| Real::tan(x[0])];
+    let [sin, cos, tan] = worst_of_recorded(include_str!("circle64.txt"), 1, functions);
+    assert!(sin.0 <= 0.69 && cos.0 <= 0.67 && tan.0 <= 0.74, "{sin:?}, {cos:?}, {tan:?}");
+}
+
+#[test]
+fn inverse_circular_functions_of_f64_stay_within_their_error() {
+    let functions: [fn(&[f64]) -> f64; 2] = [|x| Real::asin(x[0]), |x| Real::acos(x[0])];
+    let [asin, acos] = worst_of_recorded(include_str!("arc64.txt"), 1, functions);
+    assert!(asin.0 <= 0.61 && acos.0 <= 0.60, "{asin:?}, {acos:?}");
+    let [atan2] = worst_of_recorded(include_str!("angle64.txt"), 2, [|x| Real::atan2(x[0], x[1])]);
+    let slopes: Vec<&str> =
+        include_str!("angle64.txt").lines().filter(|line| line.contains(" 3ff0000000000000 ")).collect();
+    assert!(slopes.len() > 30);
+    let [atan] = worst_of_recorded(&slopes.join("\n"), 2, [|x| Real::atan(x[0])]);
+    assert!(atan2.0 <= 0.72 && atan.0 <= 0.60, "{atan2:?}, {atan:?}");
+}
+
+/// The shorter functions of angles that are not far are the same to the bit.
+#[test]
+fn near_angles_are_reduced_as_all_are() {
+    let samples = samples64().into_iter().chain([2f64.powi(30).next_down(), -0.0]);
+    let near: Vec<f64> = samples.filter(|&x| Real::is_near(x)).collect();
+    assert!(near.len() > 50_000 && near.iter().any(|x| x.abs() > 1e9));
+    assert!(![2f64.powi(30), f64::INFINITY, f64::NAN].into_iter().any(Real::is_near));
+    for &x in &near {
+        let short = (Real::sin_near(x), Real::cos_near(x), Real::tan_near(x));
+        let long = (Real::sin(x), Real::cos(x), Real::tan(x));
+        assert_eq!(
+            (bits64(short.0), bits64(short.1), bits64(short.2)),
+            (bits64(long.0), bits64(long.1), bits64(long.2)),
+            "{x:?}"
+        );
+    }
+}
+
+/// C99's table for atan2, and the edges of the domains.
+#[test]
+fn edges_of_the_circular_functions_of_f64() {
+    use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
+    let inf = f64::INFINITY;
+    let table = [
+        (0.0, 0.0, 0.0),
+        (0.0, -0.0, PI),
+        (0.0, 1.0, 0.0),
+        (0.0, -1.0, PI),
+        (1.0, 0.0, FRAC_PI_2),
+        (1.0, -0.0, FRAC_PI_2),
+        (1.0, inf, 0.0),
+        (1.0, -inf, PI),
+        (inf, 1.0, FRAC_PI_2),
+        (inf, -1.0, FRAC_PI_2),
+        (inf, inf, FRAC_PI_4),
+        (inf, -inf, 3.0 * FRAC_PI_4),
+        (0.0, inf, 0.0),
+        (0.0, -inf, PI),
+        (f64::MAX, f64::from_bits(1), FRAC_PI_2),
+        (f64::from_bits(1), f64::MAX, 0.0),
+        (f64::MAX, f64::MAX, FRAC_PI_4),
+        (f64::from_bits(1), f64::from_bits(1), FRAC_PI_4),
+    ];
+    for (y, x, angle) in table {
+        assert_eq!(bits64(Real::atan2(y, x)), bits64(angle), "({x}, {y})");
+        assert_eq!(bits64(Real::atan2(-y, x)), bits64(-angle), "({x}, -{y})");
+    }
+    assert!(Real::atan2(f64::NAN, 1.0).is_nan() && Real::atan2(inf, f64::NAN).is_nan());
+    assert_eq!((Real::atan(inf), Real::atan(-f64::MAX)), (FRAC_PI_2, -FRAC_PI_2));
+    assert_eq!((Real::asin(1.0), Real::asin(-1.0), Real::acos(1.0)), (FRAC_PI_2, -FRAC_PI_2, 0.0));
+    assert_eq!((Real::acos(-1.0), Real::acos(0.0), Real::acos(-0.0)), (PI, FRAC_PI_2, FRAC_PI_2));
+    for x in [1.0f64.next_up(), -2.0, inf, -inf, f64::NAN] {
+        assert!(Real::asin(x).is_nan() && Real::acos(x).is_nan(), "{x}");
+    }
+    for x in [inf, -inf, f64::NAN] {
+        assert!(Real::sin(x).is_nan() && Real::cos(x).is_nan() && Real::tan(x).is_nan(), "{x}");
+    }
+    let tiny = f64::from_bits(1);
+    assert_eq!(
+        (Real::sin(tiny), Real::tan(-tiny), Real::atan(tiny), Real::asin(-tiny)),
+        (tiny, -tiny, tiny, -tiny)
+    );
+    assert_eq!((Real::cos(0.0f64), Real::cos(tiny)), (1.0, 1.0));
 }
 
 #[test]

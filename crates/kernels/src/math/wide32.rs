@@ -1,14 +1,8 @@
 //! The `f32` functions that are computed in `f64` and rounded once: within a hair of half an ulp, still
 //! branch-free, at half the lanes.
 
-use super::kernel64::{atan_unit, exp, exp2, horner, ln_of_f32, quarter_turns, sin_cos_quarter};
+use super::kernel64::{atan_unit, exp, exp2, flip, horner, ln_of_f32, quarter_turns, sin_cos_quarter};
 use std::f64::consts::{FRAC_PI_2, LOG2_E, LOG10_E, PI};
-
-/// Flips the sign of y if the low bit of `bit` is set.
-#[inline(always)]
-fn flip(y: f64, bit: u64) -> f64 {
-    f64::from_bits(y.to_bits() ^ (bit << 63))
-}
 
 #[inline(always)]
 pub(super) fn sin(x: f32) -> f32 {
