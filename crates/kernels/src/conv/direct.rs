@@ -7,7 +7,7 @@
 //! One of the few files with `unsafe`: tiles of images and results through raw pointers.
 
 use super::patches::Patches;
-use crate::gemm::block::{Readable, some_vectors, whole_vectors};
+use crate::gemm::block::{Readable, Whole, some_vectors, whole_vectors};
 use crate::gemm::kernel::{Kernel, Run, Tile};
 use crate::gemm::output::Output;
 use crate::gemm::{Element, Epilogue, K_BLOCK, Operand, Real, Rows};
@@ -37,14 +37,14 @@ impl<T> Shared<T> {
 }
 
 /// A read-only operand that tasks may share.
-struct Ready<T>(Readable<T>);
+struct Ready<T>(Whole<T>);
 
 // SAFETY: nobody writes the operand while the tasks run.
 unsafe impl<T: Sync> Sync for Ready<T> {}
 
 impl<T: Copy> Ready<T> {
-    fn get(&self) -> Readable<T> {
-        self.0
+    fn block(&self, k: &Range<usize>) -> Readable<T> {
+        self.0.block(k)
     }
 }
 
@@ -64,9 +64,8 @@ struct Tiles<'a, T> {
     runs: &'a [Run],
     p_outer: usize,
     p_k: usize,
+    /// The vector side from the k on that the runs start with.
     q: Readable<T>,
-    /// The k that the runs start with, as far as Q is concerned.
-    q_from: usize,
     c_row: usize,
     add: bool,
 }
@@ -84,7 +83,7 @@ impl<T> Tiles<'_, T> {
         let mut done = 0;
         while done < most {
             let cols = if whole { nr } else { rest_nr.min(most - done) };
-            let q = self.q.start.wrapping_add(j * self.q.group + self.q_from * self.q.k + done);
+            let q = self.q.start.wrapping_add(j * self.q.group + done);
             let tile = Tile {
                 rows,
                 cols,
@@ -98,6 +97,8 @@ impl<T> Tiles<'_, T> {
                 c_p: self.c_row,
                 c_q: 1,
                 add: self.add,
+                soon: std::ptr::null(),
+                soon_k: 0,
             };
             // SAFETY: the tile is within the operands and the result, says the caller; the level is available.
             unsafe { if whole { (self.kernel.run)(&tile) } else { (self.kernel.rest)(&tile) } };
@@ -171,7 +172,7 @@ pub(super) fn windows<S: Element, F: Operand<S> + Sync>(
             let k_now = k0..k.min(k0 + K_BLOCK);
             let list = listed.slice::<Run>(k_now.len());
             let mut count = 0;
-            for (place, run) in list.iter_mut().zip(patches.runs(k_now)) {
+            for (place, run) in list.iter_mut().zip(patches.runs(k_now.clone())) {
                 let at: usize = run.taps.iter().zip(seen.taps).map(|(tap, step)| tap * step).sum();
                 *place = Run { at: at + run.skip, k: run.within.1 - run.within.0 };
                 count += 1;
@@ -181,8 +182,7 @@ pub(super) fn windows<S: Element, F: Operand<S> + Sync>(
                 runs: &list[..count],
                 p_outer: seen.across,
                 p_k: 1,
-                q: q.get(),
-                q_from: k0,
+                q: q.block(&k_now),
                 c_row,
                 add: k0 > 0,
             };
@@ -334,7 +334,6 @@ pub(super) fn filter_grad<S: Element, D: Operand<S> + Sync>(
                     p_outer: 1,
                     p_k: wide.stride * patches.channels,
                     q,
-                    q_from: 0,
                     c_row: n,
                     add: false,
                 };

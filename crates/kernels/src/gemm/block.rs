@@ -29,10 +29,9 @@ const NEAR_BROADCAST: usize = 256;
 /// Rows of either side that are so few are read in place however far apart they lie: they stay in L1 and in its pages.
 const SHORT: usize = 64;
 
-/// So many k of all panels are copied at a time.
-const FEW_K: usize = 16;
-/// Panels that one task copies.
-const SIDE_BY_SIDE: usize = 8;
+/// So many k of all panels are copied at a time; they divide a block of the sums.
+const FEW_K: usize = 8;
+const _: () = assert!(K_BLOCK.is_multiple_of(FEW_K));
 
 /// Distances in the result along the broadcast and the vector side.
 #[derive(Clone, Copy)]
@@ -89,7 +88,7 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
     k: Range<usize>,
     c: Strided,
     to: Target<S::Acc>,
-    ready: Option<Readable<S::Acc>>,
+    ready: Option<Whole<S::Acc>>,
     done: &dyn Fn(Range<usize>),
 ) {
     let size = size_of::<S::Acc>();
@@ -102,7 +101,7 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
         let kc = k_now.len();
         let add = to.add || k0 > k.start;
         let q_place = match ready {
-            Some(all) => Some(Readable { start: all.start.wrapping_add(k0 * all.k), ..all }),
+            Some(all) => Some(all.block(&k_now)),
             None => in_place(q, batch, &q_items, &k_now, kernel.nr, |outer, k| {
                 outer == 1 && (p_tiles <= FEW_TILES || k * size <= NEAR || kc <= SHORT)
             }),
@@ -124,7 +123,10 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
                 pack_broadcast(p, batch, &p_now, &k_now, height, scratch)
             });
             let run = [Run { at: 0, k: kc }];
-            let tiles = Tiles { kernel, height, p: p_read, q: q_read, run, c, add };
+            // While the tiles of a panel are computed the next panel comes nearer, a part with each.
+            let packed = q_read.k == kernel.nr;
+            let ahead = if packed { kernel.nr.div_ceil(p_now.len().div_ceil(height)) } else { 0 };
+            let tiles = Tiles { kernel, height, p: p_read, q: q_read, run, ahead, c, add };
             // SAFETY: `in_place` checked the operands in place, and packed panels are whole; the rows are within the
             // caller's result; the kernel's instruction set was chosen as available.
             unsafe { tiles.run(p_now.len(), q_len, to.c.add(i0 * c.p)) };
@@ -144,6 +146,8 @@ struct Tiles<T> {
     q: Readable<T>,
     /// All of k.
     run: [Run; 1],
+    /// How much of the next panel of Q each tile of this one fetches, for each k; 0 if Q is not packed.
+    ahead: usize,
     c: Strided,
     add: bool,
 }
@@ -160,14 +164,19 @@ impl<T> Tiles<T> {
             let (row, col) = (i * self.height, j * nr);
             // SAFETY: the tile is within the operands and the result, says the caller.
             unsafe {
-                (self.kernel.run)(&self.tile(
-                    i,
-                    self.height.min(p_len - row),
-                    j,
-                    0,
-                    nr,
-                    self.at(to, row, col),
-                ))
+                (self.kernel.run)(
+                    &self.tile(
+                        i,
+                        self.height.min(p_len - row),
+                        j,
+                        0,
+                        nr,
+                        self.at(to, row, col),
+                        // After the last panel the next rows begin with the first one again.
+                        self.panel(if j + 1 < whole { j + 1 } else { 0 })
+                            .wrapping_add(i * self.ahead * self.run[0].k),
+                    ),
+                )
             }
         };
         if self.run[0].k <= SHORT {
@@ -184,11 +193,17 @@ impl<T> Tiles<T> {
                 let rows = self.height.min(p_len - row);
                 // SAFETY: as above.
                 unsafe {
-                    (self.kernel.rest)(&self.tile(i, rows, whole, done, cols, self.at(to, row, col)));
+                    let q = self.panel(whole);
+                    (self.kernel.rest)(&self.tile(i, rows, whole, done, cols, self.at(to, row, col), q));
                 }
             }
             done += cols;
         }
+    }
+
+    /// Where panel `j` of Q begins.
+    fn panel(&self, j: usize) -> *const T {
+        self.q.start.wrapping_add(j * self.q.group)
     }
 
     fn at(&self, to: *mut T, row: usize, col: usize) -> *mut T {
@@ -196,7 +211,17 @@ impl<T> Tiles<T> {
     }
 
     /// Tile `i` along P, and of Q `cols` items of panel `j` from `from` on.
-    fn tile(&self, i: usize, rows: usize, j: usize, from: usize, cols: usize, c: *mut T) -> Tile<'_, T> {
+    #[allow(clippy::too_many_arguments)]
+    fn tile(
+        &self,
+        i: usize,
+        rows: usize,
+        j: usize,
+        from: usize,
+        cols: usize,
+        c: *mut T,
+        soon: *const T,
+    ) -> Tile<'_, T> {
         Tile {
             rows,
             cols,
@@ -204,38 +229,71 @@ impl<T> Tiles<T> {
             p: self.p.start.wrapping_add(i * self.p.group),
             p_outer: self.p.outer,
             p_k: self.p.k,
-            q: self.q.start.wrapping_add(j * self.q.group + from),
+            q: self.panel(j).wrapping_add(from),
             q_k: self.q.k,
             c,
             c_p: self.c.p,
             c_q: self.c.q,
             add: self.add,
+            soon,
+            soon_k: self.ahead,
+        }
+    }
+}
+
+/// All items of an operand on the vector side for all of `k`, ready to be read: one block of k after the other, so that what is
+/// in use together lies together.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<T> {
+    place: Readable<T>,
+    /// Elements of one k over all panels, and of one panel; not if the operand is read in place.
+    packed: Option<(usize, usize)>,
+}
+
+impl<T> Whole<T> {
+    /// What tiles read for `k`, the whole of a block of the sums.
+    pub(crate) fn block(&self, k: &Range<usize>) -> Readable<T> {
+        match self.packed {
+            Some((all, nr)) => {
+                let start = self.place.start.wrapping_add(k.start * all);
+                Readable { start, group: nr * k.len(), ..self.place }
+            }
+            None => Readable { start: self.place.start.wrapping_add(k.start * self.place.k), ..self.place },
         }
     }
 }
 
 /// All items of an operand on the vector side for all of `k`: where they lie, if that is as good as packed, or else packed
-/// once, by all threads. The group of panel j at k is at `group * j + k * k`.
+/// once, by all threads.
 pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
     q: &Q,
     items: usize,
     k: usize,
     nr: usize,
     scratch: &mut Scratch,
-) -> Readable<S::Acc> {
+) -> Whole<S::Acc> {
     let near = |outer, step| outer == 1 && (step * size_of::<S::Acc>() <= NEAR || k <= SHORT);
     if let Some(place) = in_place(q, 0, &(0..items), &(0..k), nr, near) {
-        return place;
+        return Whole { place, packed: None };
     }
-    let group = nr * k;
-    let panels = scratch.slice::<S::Acc>(items.div_ceil(nr) * group);
-    let work = parallel::multiply_adds(panels.len() * 8);
-    let some = SIDE_BY_SIDE * group;
-    parallel::pieces(panels, some, work, &|first, panels| {
-        let first = first / group * nr;
-        copy_panels(q, 0, &(first..items.min(first + panels.len() / group * nr)), &(0..k), nr, panels);
+    let all = items.next_multiple_of(nr);
+    let panels = scratch.slice::<S::Acc>(all * k);
+    let to = Shared(panels.as_mut_ptr());
+    // A few k of all items to a task: a matrix whose items lie together is then read from one end to the other.
+    let work = parallel::multiply_adds(all * k * 8);
+    parallel::indices(k.div_ceil(FEW_K), work, &|task| {
+        let some = task * FEW_K..k.min((task + 1) * FEW_K);
+        let block = some.start / K_BLOCK * K_BLOCK;
+        let group = nr * K_BLOCK.min(k - block);
+        for (panel, first) in (0..items).step_by(nr).enumerate() {
+            let at = block * all + panel * group + (some.start - block) * nr;
+            // SAFETY: the place of these k in this panel, within `panels` and this task's own.
+            let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(at), some.len() * nr) };
+            q.copy_panel(0, first..items.min(first + nr), some.clone(), nr, to);
+        }
     });
-    Readable { start: panels.as_ptr(), group, outer: 1, k: nr }
+    let place = Readable { start: panels.as_ptr(), group: 0, outer: 1, k: nr };
+    Whole { place, packed: Some((all, nr)) }
 }
 
 /// Items of an operand on the vector side for some of `k`, where they lie if that is as good as packed.
@@ -312,5 +370,18 @@ fn pack_broadcast<S: Element, P: Operand<S>>(
         let panels = scratch.slice::<S::Acc>(items.len().div_ceil(height) * group);
         copy_panels(p, batch, items, k, height, panels);
         Readable { start: panels.as_ptr(), group, outer: 1, k: height }
+    }
+}
+
+/// Pointers that tasks may share.
+pub(super) struct Shared<P>(pub(super) P);
+
+// SAFETY: the elements are numbers; the tasks write disjoint ones, and none that others read, which the place that makes a
+// `Shared` has to see to.
+unsafe impl<P> Sync for Shared<P> {}
+
+impl<P: Copy> Shared<P> {
+    pub(super) fn get(&self) -> P {
+        self.0
     }
 }

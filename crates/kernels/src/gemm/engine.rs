@@ -4,7 +4,7 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
-use super::block::{P_BLOCK, Strided, Target, sums, whole_vectors};
+use super::block::{P_BLOCK, Shared, Strided, Target, sums, whole_vectors};
 use super::dot::dot;
 use super::element::{Element, Real};
 use super::kernel::Kernel;
@@ -14,6 +14,7 @@ use super::output::{Output, Rows};
 use super::{Epilogue, GemmShape, K_BLOCK};
 use crate::parallel;
 use crate::scratch::Scratch;
+use crate::threads;
 use std::ops::Range;
 
 /// Bytes of the vector side packed at a time, for each k.
@@ -377,9 +378,9 @@ impl<A, B> Product<'_, A, B> {
         let mut scratch = Scratch::take();
         let q = whole_vectors(self.b, n, k, kernel.nr, &mut scratch);
         let q = Shared((q, c));
-        // Equal strips, a multiple of the tasks.
-        let strips = m.div_ceil(P_BLOCK).next_multiple_of(tasks);
-        let rows = m.div_ceil(strips).next_multiple_of(kernel.mr / 2);
+        // Equal strips, as many for each thread.
+        let strips = m.div_ceil(P_BLOCK).next_multiple_of(threads::get().min(tasks));
+        let rows = m.div_ceil(strips);
         parallel::indices(m.div_ceil(rows), work, &|strip| {
             let (q, c) = q.get();
             let some = strip * rows..m.min((strip + 1) * rows);
@@ -506,17 +507,4 @@ impl<A, B> Product<'_, A, B> {
 /// Whether the vector side may be read in place: its items lie together and are of the computing type.
 fn lies<S: Element, O: Operand<S>>(operand: &O) -> bool {
     S::DIRECT && operand.view(0).is_some_and(|view| view.outer == 1)
-}
-
-/// Pointers that tasks may share.
-struct Shared<P>(P);
-
-// SAFETY: the elements are numbers; the tasks write disjoint ones, and none that others read, which the place that makes a
-// `Shared` has to see to.
-unsafe impl<P> Sync for Shared<P> {}
-
-impl<P: Copy> Shared<P> {
-    fn get(&self) -> P {
-        self.0
-    }
 }

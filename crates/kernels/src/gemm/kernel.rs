@@ -57,6 +57,10 @@ pub(crate) struct Tile<'a, T> {
     pub(crate) c_q: usize,
     /// Whether the sums are added to what the result holds.
     pub(crate) add: bool,
+    /// What another tile reads soon, fetched into the second-level cache meanwhile: the hardware stops at the end of a page.
+    pub(crate) soon: *const T,
+    /// How much of it for each k; 0 for nothing.
+    pub(crate) soon_k: usize,
 }
 
 /// A micro-kernel and the size of its tile.
@@ -81,13 +85,15 @@ pub struct Kernel<T> {
     pub(crate) rest: unsafe fn(&Tile<'_, T>),
 }
 
-/// R rows by NV vectors, the last of which has `t.cols` modulo `LEN` lanes unless WHOLE.
+/// R rows by NV vectors, the last of which has `t.cols` modulo `LEN` lanes unless WHOLE. FETCH says whether there is a `soon`.
 ///
 /// # Safety
 /// As [`Kernel::run`], with `R == rows` and `cols` more than `(NV - 1) * LEN`, and `NV * LEN` if WHOLE, or else less.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Register arrays: plain counters unroll best and read best here.
-unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t: &Tile<'_, V::Elem>) {
+unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool, const FETCH: bool>(
+    t: &Tile<'_, V::Elem>,
+) {
     // SAFETY: the instruction set and the pointers are the caller's word; all offsets stay within the tile that
     // `Tile` describes, and `spill` holds R * NV * LEN <= MAX_TILE elements.
     unsafe {
@@ -95,6 +101,7 @@ unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t:
         let mut q = t.q;
         let lanes = t.cols % V::LEN;
         let mut runs = t.runs.iter();
+        let mut soon = t.soon;
         let (mut p, mut p_outer, mut p_k, mut left) = (t.p, t.p_outer, t.p_k, 0);
         // One loop, not one for each run: loops within loops make the compiler spill the sums.
         loop {
@@ -107,6 +114,10 @@ unsafe fn tile<V: Vector, const R: usize, const NV: usize, const WHOLE: bool>(t:
                 left = run.k;
             }
             left -= 1;
+            if FETCH {
+                V::fetch(soon);
+                soon = soon.wrapping_add(t.soon_k);
+            }
             let mut row = [V::zero(); NV];
             for v in 0..NV {
                 let q = q.add(v * V::LEN);
@@ -175,7 +186,7 @@ macro_rules! kernel {
     // Of one width.
     (@widths $t:ident, $vector:ty, $r:literal, $nv:literal) => {
         // SAFETY: passed on; the const parameters are the tile's height and width.
-        unsafe { tile::<$vector, $r, $nv, true>($t) }
+        unsafe { tile::<$vector, $r, $nv, true, false>($t) }
     };
     // Of any width up to two vectors.
     (@widths $t:ident, $vector:ty, $r:literal, any) => {{
@@ -183,10 +194,11 @@ macro_rules! kernel {
         // SAFETY: passed on; the const parameters are the tile's height and width.
         unsafe {
             match ($t.cols > LEN, $t.cols.is_multiple_of(LEN)) {
-                (true, true) => tile::<$vector, $r, 2, true>($t),
-                (true, false) => tile::<$vector, $r, 2, false>($t),
-                (false, true) => tile::<$vector, $r, 1, true>($t),
-                (false, false) => tile::<$vector, $r, 1, false>($t),
+                (true, true) if $t.soon_k > 0 => tile::<$vector, $r, 2, true, true>($t),
+                (true, true) => tile::<$vector, $r, 2, true, false>($t),
+                (true, false) => tile::<$vector, $r, 2, false, false>($t),
+                (false, true) => tile::<$vector, $r, 1, true, false>($t),
+                (false, false) => tile::<$vector, $r, 1, false, false>($t),
             }
         }
     }};

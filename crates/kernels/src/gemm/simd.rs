@@ -23,6 +23,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn store(self, p: *mut Self::Elem);
     /// Writes the first `count` elements, fewer than `LEN`, and touches no other.
     unsafe fn store_first(self, p: *mut Self::Elem, count: usize);
+    /// Brings what will be read into the second-level cache. Any address will do.
+    unsafe fn fetch(p: *const Self::Elem);
     /// `self * x + y`, rounded once.
     unsafe fn fma(self, x: Self, y: Self) -> Self;
     /// `self + x`.
@@ -77,6 +79,11 @@ macro_rules! vector {
             unsafe fn store_first(self, p: *mut $elem, count: usize) {
                 // SAFETY: the feature is there, and lanes that the mask leaves out are not written.
                 unsafe { std::arch::x86_64::$store_first(p, $mask(count), self.0) }
+            }
+            #[inline(always)]
+            unsafe fn fetch(p: *const $elem) {
+                // SAFETY: a hint, which never faults.
+                unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(p.cast()) }
             }
             #[inline(always)]
             unsafe fn fma(self, x: Self, y: Self) -> Self {
@@ -275,6 +282,8 @@ macro_rules! portable {
                     unsafe { *p.add(i) = x };
                 }
             }
+            #[inline(always)]
+            unsafe fn fetch(_: *const $elem) {}
             #[inline(always)]
             unsafe fn fma(mut self, x: Self, y: Self) -> Self {
                 for lane in 0..$len {
