@@ -130,7 +130,7 @@ fn recorded_convolutions() {
             conv(&shape, &x, &w, &mut y, Epilogue::none());
             case.expect(0.into(), &y);
             let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-            conv_input_grad(&shape, &w, &dy, &mut dx);
+            conv_input_grad(&shape, &w, &dy, &mut dx, Epilogue::none());
             case.expect("input".into(), &dx);
             conv_filter_grad(&shape, &x, &dy, &mut dw);
             case.expect("filters".into(), &dw);
@@ -153,7 +153,7 @@ fn recorded_transposed_convolutions() {
                 groups: 1,
             };
             let mut found = vec![0.0; dx.len()];
-            conv_input_grad(&shape, &w, &dy, &mut found);
+            conv_input_grad(&shape, &w, &dy, &mut found, Epilogue::none());
             case.expect(0.into(), &found);
             let (mut of_dy, mut of_w) = (vec![0.0; dy.len()], vec![0.0; w.len()]);
             conv(&shape, &dx, &w, &mut of_dy, Epilogue::none());
@@ -196,7 +196,7 @@ fn recorded_poolings() {
             let (mut y, mut dx) = (vec![0.0; dy.len()], vec![0.0; x.len()]);
             max_pool(&shape, &x, &mut y);
             case.expect(0.into(), &y);
-            max_pool_grad(&shape, &x, &dy, &mut dx);
+            max_pool_grad(&shape, &x, &dy, &mut dx, None);
             case.expect("input".into(), &dx);
         }
         for case in Case::all(&format!("tf.nn.avg_pool{rank}d")) {

@@ -4,7 +4,8 @@ use crate::cpu::conv::conv_input_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, epilogue, err, floats,
+    ok, sig,
 };
 use crate::shape::Shape;
 
@@ -29,7 +30,7 @@ pub static CONV_INPUT_GRAD: OpDef = OpDef {
         let s = conv_shape(shape, i.shape(0), i.attrs)?;
         back_to(i, shape, windows_of(shape, &s.window, s.out_channels))
     },
-    cpu: Cpu::Kernel(kernel),
+    cpu: Cpu::Product(kernel),
     gpu: Gpu::Kernel(GpuKernel::ConvInputGrad),
     grad: Grad::Rule(|g| {
         let dy = g.dy();
@@ -62,5 +63,6 @@ pub static CONV_INPUT_GRAD: OpDef = OpDef {
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (first, dy, dx) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
     let shape = conv_shape(&seen(dx.shape), &seen(first.shape), call.attrs)?;
-    with_float!(dy.dtype, T => run::<T>(&shape, first.cast(), dy.cast(), dx.cast()))
+    let finish = call.finish;
+    with_float!(dy.dtype, T => epilogue(finish, 0, |e| run::<T>(&shape, first.cast(), dy.cast(), dx.cast(), e)))
 }

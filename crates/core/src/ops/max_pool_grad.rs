@@ -3,7 +3,8 @@ use crate::cpu::pool::max_pool_grad as run;
 use crate::door::apply1;
 use crate::error::OrRaise;
 use crate::op::{
-    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
+    Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, epilogue, err, floats,
+    ok, sig,
 };
 
 /// What flows back through a max pooling: each element of `dy` to the first maximum of its window.
@@ -26,7 +27,7 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
         let s = pool_shape(x, i.attrs)?;
         back_to(i, x, windows_of(x, &s.window, s.channels))
     },
-    cpu: Cpu::Kernel(kernel),
+    cpu: Cpu::Product(kernel),
     gpu: Gpu::Kernel(GpuKernel::MaxPoolGrad),
     grad: Grad::Rule(|g| {
         // The places of the maxima are constant but where two are equal.
@@ -59,5 +60,6 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
 fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
     let (x, dy, out) = (&call.inputs[0], &call.inputs[1], &mut call.outputs[0]);
     let shape = pool_shape(&seen(x.shape), call.attrs)?;
-    with_float!(x.dtype, T => run::<T>(&shape, x.cast(), dy.cast(), out.cast()))
+    let finish = call.finish;
+    with_float!(x.dtype, T => epilogue(finish, 0, |e| run::<T>(&shape, x.cast(), dy.cast(), out.cast(), e.finish)))
 }

@@ -12,9 +12,13 @@ mod patches;
 pub(crate) mod tests;
 
 use super::gemm::{Element, Epilogue, Product, Rows, matrix};
+use super::parallel;
 use super::window::{Axis, Window, product};
 pub use depthwise::{DepthwiseShape, depthwise_conv, depthwise_conv_filter_grad, depthwise_conv_input_grad};
 use patches::{FilterTaps, Patches, PatchesTransposed};
+
+/// Elements of a run for an epilogue, where all are computed before.
+const FINISH: usize = 16_384;
 
 /// A convolution of `x[batch, spatial.., in_channels]` with
 /// `filter[taps.., in_channels / groups, out_channels]` to `y[batch, windows.., out_channels]`.
@@ -99,17 +103,27 @@ pub fn conv<S: Element>(shape: &ConvShape, x: &[S], filter: &[S], y: &mut [S], e
 }
 
 /// `dx`, the gradient of a convolution for its input, from `dy`, the gradient for its output: the transposed
-/// convolution.
+/// convolution. Then the epilogue, whose bias has one element for each input channel.
 ///
 /// Where windows are more than one element apart, the input falls into phases that see different taps; each is a
 /// product of its own over the taps it sees, in descending order.
 ///
 /// # Panics
 /// If a slice has another length than `shape` says, or the groups do not divide the channels.
-pub fn conv_input_grad<S: Element>(shape: &ConvShape, filter: &[S], dy: &[S], dx: &mut [S]) {
+pub fn conv_input_grad<S: Element>(
+    shape: &ConvShape,
+    filter: &[S],
+    dy: &[S],
+    dx: &mut [S],
+    epilogue: Epilogue<'_, S>,
+) {
     shape.check(dx.len(), filter.len(), dy.len());
     let (from, to) = shape.group();
     let Window { input, size, stride, .. } = shape.window;
+    // Phases and groups finish the channels of one position at a time, which are too few for a call.
+    let short = shape.groups > 1 || stride.iter().any(|step| *step > 1);
+    let finish = epilogue.finish;
+    let epilogue = if short { Epilogue { finish: None, ..epilogue } } else { epilogue };
     let line = input[2] * shape.in_channels;
     for phase in 0..stride.iter().product() {
         let digits = [phase / stride[2] / stride[1], phase / stride[2] % stride[1], phase % stride[2]];
@@ -144,13 +158,18 @@ pub fn conv_input_grad<S: Element>(shape: &ConvShape, filter: &[S], dy: &[S], dx
                 ],
             };
             let taps: usize = axes.iter().map(|axis| axis.taps).product();
-            if direct::windows(&patches, &weights, from, dx, rows, Epilogue::none()) {
+            let bias = epilogue.bias.map(|bias| &bias[group * from..][..from]);
+            let epilogue = Epilogue { bias, ..epilogue };
+            if direct::windows(&patches, &weights, from, dx, rows, epilogue) {
                 continue;
             }
             let product =
                 Product { batch: 1, k: taps * to, n: from, a: &patches, b: &weights, swap: patches.side() };
-            product.run(dx, rows, false, Epilogue::none());
+            product.run(dx, rows, false, epilogue);
         }
+    }
+    if let (true, Some(finish)) = (short, finish) {
+        parallel::pieces(dx, FINISH, parallel::multiply_adds(4 * dx.len()), finish);
     }
 }
 

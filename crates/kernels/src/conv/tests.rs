@@ -94,7 +94,12 @@ fn check<S: Element<Acc = T>, T: Real + From<f32> + Into<f64>>(
     let what = format!("{shape:?}");
     let none = Epilogue::none;
     close(&always(ys, |y: &mut [S]| conv(shape, &x, &w, y, none())), &y, bits, &what);
-    close(&always(xs, |dx: &mut [S]| conv_input_grad(shape, &w, &dy, dx)), &dx, bits, &what);
+    close(
+        &always(xs, |dx: &mut [S]| conv_input_grad(shape, &w, &dy, dx, Epilogue::none())),
+        &dx,
+        bits,
+        &what,
+    );
     close(&always(ws, |dw: &mut [S]| conv_filter_grad(shape, &x, &dy, dw)), &dw, bits, &what);
 }
 
@@ -228,7 +233,10 @@ fn convolutions_have_the_bits_of_products_of_their_patches() {
         }
         let (dx, _) = from_patches(&back, &dy, &round, &x);
         assert!(
-            same_bits(&always(dx.len(), |dx: &mut [S]| conv_input_grad(shape, &w, &dy, dx)), &dx),
+            same_bits(
+                &always(dx.len(), |dx: &mut [S]| conv_input_grad(shape, &w, &dy, dx, Epilogue::none())),
+                &dx
+            ),
             "{shape:?}"
         );
     }
@@ -287,6 +295,36 @@ fn an_epilogue_sees_every_element_of_all_groups_at_its_place() {
         let epilogue = Epilogue { bias: Some(&bias), finish: Some(&finish) };
         crate::threads::insisting(threads, || conv(&shape, &x, &w, &mut y, epilogue));
         assert!(y.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+}
+
+/// In one product, and in phases and groups.
+#[test]
+fn an_epilogue_sees_every_element_of_an_inputs_gradient_at_its_place() {
+    let mut numbers = Numbers(18);
+    for (strides, groups, dilations) in
+        [([1, 1], 1, [1, 1]), ([1, 1], 2, [2, 1]), ([2, 3], 1, [1, 1]), ([3, 4], 2, [1, 2])]
+    {
+        let window = Window::new(&[30, 31], &[3, 3], &strides, &dilations, &[(1, 1), (1, 1)]).unwrap();
+        let shape = ConvShape { batch: 2, window, in_channels: 6, out_channels: 8, groups };
+        let w = numbers.vec::<f32, f32>(shape.filter_len().unwrap());
+        let dy = numbers.vec::<f32, f32>(shape.output_len().unwrap());
+        let bias = numbers.vec::<f32, f32>(6);
+        let mut expected = vec![0f32; shape.input_len().unwrap()];
+        let other = numbers.vec::<f32, f32>(expected.len());
+        conv_input_grad(&shape, &w, &dy, &mut expected, Epilogue::none());
+        for (i, x) in expected.iter_mut().enumerate() {
+            *x = (*x + bias[i % 6]).max(0.0) + other[i];
+        }
+        let finish = |place: usize, run: &mut [f32]| {
+            run.iter_mut().zip(&other[place..]).for_each(|(x, other)| *x = x.max(0.0) + other);
+        };
+        let epilogue = Epilogue { bias: Some(&bias), finish: Some(&finish) };
+        for threads in [1, 2] {
+            let mut dx = vec![0f32; expected.len()];
+            crate::threads::insisting(threads, || conv_input_grad(&shape, &w, &dy, &mut dx, epilogue));
+            assert!(dx.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{shape:?}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{LANES, Line, PoolShape, places};
 use crate::clones::clones;
-use crate::gemm::{Element, Real};
+use crate::gemm::{Element, Finish, Real};
 use crate::parallel;
 use crate::scratch::Scratch;
 use crate::window::Axis;
@@ -105,11 +105,18 @@ fn find_argmax<T: Ordered>(shape: &PoolShape, include_batch: bool, x: &[T], argm
 }
 
 /// `dx`, the gradient of a max pooling for its input: each element of `dy` goes to the place of its window's maximum.
-/// Where windows overlap, the sums run over the windows in row-major order.
+/// Where windows overlap, the sums run over the windows in row-major order. Each element of `dx` is handed to `finish` once, in
+/// runs and from several threads, as soon as it is computed.
 ///
 /// # Panics
 /// If a slice has another length than `shape` says.
-pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T], dx: &mut [T]) {
+pub fn max_pool_grad<T: Ordered + Element>(
+    shape: &PoolShape,
+    x: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    finish: Option<&Finish<'_, T>>,
+) {
     shape.check(dx.len(), dy.len());
     let axes = shape.window.axes();
     let apart = axes.iter().all(|axis| axis.taps > 0 && axis.stride > (axis.taps - 1) * axis.dilation);
@@ -128,6 +135,8 @@ pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T],
         let taps: usize = axes.iter().map(|axis| axis.taps).product();
         let covered =
             axes.iter().all(covers) && shape.channels.is_multiple_of(LANES) && taps <= Line::MOST_TAPS;
+        // What a line of windows covers lies together; else an image is a run.
+        let lines = if covered && deep.taps == 1 { deep.count * high.count } else { 1 };
         parallel::rows(dx, image_len, shape.work(4), &|image, dx| {
             if !covered {
                 dx.fill(T::round(T::Acc::ZERO));
@@ -136,6 +145,13 @@ pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T],
                 let (d, h) = (line / high.count, line % high.count);
                 let dy = &dy[(image * deep.count * high.count + line) * across..][..across];
                 grad_line(&axes, shape.channels, d, h, &x[image * image_len..][..image_len], dy, dx);
+                if let (Some(finish), true) = (finish, lines > 1) {
+                    let run = image_len / lines;
+                    finish(image * image_len + line * run, &mut dx[line * run..][..run]);
+                }
+            }
+            if let (Some(finish), 1) = (finish, lines) {
+                finish(image * image_len, dx);
             }
         });
         return;
@@ -143,7 +159,7 @@ pub fn max_pool_grad<T: Ordered + Element>(shape: &PoolShape, x: &[T], dy: &[T],
     let mut scratch = Scratch::take();
     let argmax = scratch.slice::<i64>(dy.len());
     find_argmax(shape, false, x, argmax);
-    max_pool_grad_with_argmax(shape, false, argmax, dy, dx);
+    from_argmax(shape, false, argmax, dy, dx, finish);
 }
 
 /// [`max_pool_grad`] from the places that [`max_pool_with_argmax`] found. A place outside a window's reach is ignored.
@@ -157,12 +173,24 @@ pub fn max_pool_grad_with_argmax<T: Element>(
     dy: &[T],
     dx: &mut [T],
 ) {
+    from_argmax(shape, include_batch, argmax, dy, dx, None);
+}
+
+fn from_argmax<T: Element>(
+    shape: &PoolShape,
+    include_batch: bool,
+    argmax: &[i64],
+    dy: &[T],
+    dx: &mut [T],
+    finish: Option<&Finish<'_, T>>,
+) {
     shape.check(dx.len(), dy.len());
     assert_eq!(argmax.len(), dy.len(), "one place for each element of the output of a pooling");
     let [deep, high, wide] = shape.window.axes();
     let (from, to) = (wide.count * shape.channels, wide.extent * shape.channels);
     parallel::rows(dx, to, shape.work(4), &|line, dx| {
         let (image, d, h) = PoolShape::line(line, deep.extent, high.extent);
+        let place = line * to;
         let mut scratch = Scratch::take();
         let sums = scratch.slice::<T::Acc>(dx.len());
         sums.fill(T::Acc::ZERO);
@@ -180,6 +208,9 @@ pub fn max_pool_grad_with_argmax<T: Element>(
         }
         for (dx, &sum) in dx.iter_mut().zip(&*sums) {
             *dx = T::round(sum);
+        }
+        if let Some(finish) = finish {
+            finish(place, dx);
         }
     });
 }

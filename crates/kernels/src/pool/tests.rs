@@ -64,7 +64,11 @@ fn maxima_their_places_and_their_gradients_are_right_and_always_the_same() {
         }
 
         assert!(same(&always(dy.len(), |y: &mut [f32]| max_pool(&shape, &x, y)), &maxima), "{shape:?}");
-        assert_eq!(always(x.len(), |out: &mut [f32]| max_pool_grad(&shape, &x, &dy, out)), dx, "{shape:?}");
+        assert_eq!(
+            always(x.len(), |out: &mut [f32]| max_pool_grad(&shape, &x, &dy, out, None)),
+            dx,
+            "{shape:?}"
+        );
         assert_eq!(always(dy.len(), |out: &mut [f32]| max_pool_grad_grad(&shape, &x, &ddx, out)), ddy);
         for include_batch in [false, true] {
             let (mut y, mut places) = (vec![0.0; dy.len()], vec![7; dy.len()]);
@@ -99,7 +103,31 @@ fn gradients_of_windows_that_cover_everything() {
             max_pool_with_argmax(&shape, false, &x, &mut y, &mut places);
             let mut expected = x.clone();
             max_pool_grad_with_argmax(&shape, false, &places, &dy, &mut expected);
-            let found = always(x.len(), |dx: &mut [f32]| max_pool_grad(&shape, &x, &dy, dx));
+            let found = always(x.len(), |dx: &mut [f32]| max_pool_grad(&shape, &x, &dy, dx, None));
+            assert_eq!(found, expected, "{shape:?}");
+        }
+    }
+}
+
+/// Of windows that cover the image, that leave gaps, and that overlap.
+#[test]
+fn every_element_of_a_gradient_is_finished_once() {
+    let mut numbers = Numbers(24);
+    for (size, taps, steps, batch) in
+        [([4, 6], [2, 2], [2, 2], 5), ([7, 7], [2, 3], [3, 3], 4), ([5, 5], [3, 3], [1, 2], 2)]
+    {
+        let window = Window::new(&size, &taps, &steps, &[1, 1], &[(0, 0); 2]).unwrap();
+        for channels in [3, 16] {
+            let shape = PoolShape { batch, window, channels };
+            let x = numbers.vec::<f32, f32>(shape.input_len().unwrap());
+            let dy = numbers.vec::<f32, f32>(shape.output_len().unwrap());
+            let mut expected = x.clone();
+            max_pool_grad(&shape, &x, &dy, &mut expected, None);
+            expected.iter_mut().zip(&x).for_each(|(dx, x)| *dx = *dx * 3.0 + x);
+            let finish = |place: usize, run: &mut [f32]| {
+                run.iter_mut().zip(&x[place..]).for_each(|(dx, x)| *dx = *dx * 3.0 + x);
+            };
+            let found = always(x.len(), |dx: &mut [f32]| max_pool_grad(&shape, &x, &dy, dx, Some(&finish)));
             assert_eq!(found, expected, "{shape:?}");
         }
     }
@@ -130,6 +158,7 @@ fn maxima_of_other_types() {
         &[9.0, 1.0, 0.0].map(f16::from_f32),
         &dy,
         &mut dx,
+        None,
     );
     assert_eq!(dx.map(f16::to_f32), [1.0 + 2f32.powi(-10), 0.0, 0.0]);
 }

@@ -292,6 +292,30 @@ fn a_group_takes_the_elements_of_stacks_of_products_and_of_convolutions() {
     assert!(text.contains("conv, ") && text.contains("1 steps"), "{text}");
 }
 
+#[test]
+fn a_group_takes_the_elements_of_gradients_of_convolutions_and_poolings() {
+    for stride in [1, 2] {
+        let shape = [3, 64, 62, 8];
+        let (high, wide) = (64 / stride, 62 / stride);
+        let x = Tensor::from_vec(values(3 * high * wide * 4, 1), [3, high, wide, 4]).unwrap();
+        let filter = Tensor::from_vec(values(9 * 8 * 4, 2), [3, 3, 8, 4]).unwrap();
+        let bias = Tensor::from_vec(values(8, 3), [8]).unwrap();
+        let text = agree(&[x, filter, bias], |x| {
+            vec![(x[0].conv2d_transpose(&x[1], shape, stride, tf::Padding::Same) + &x[2]).relu()]
+        });
+        assert!(text.contains("conv_input_grad, ") && text.contains("1 steps"), "{text}");
+        let x = Tensor::from_vec(values(shape.iter().product(), 4), shape).unwrap();
+        let dy = Tensor::from_vec(values(3 * high * wide * 8, 5), [3, high, wide, 8]).unwrap();
+        let text = agree(&[x, dy], |x| {
+            let tape = tf::GradientTape::new();
+            tape.watch(&x[0]);
+            let loss = (x[0].relu().max_pool2d(2, stride, tf::Padding::Same) * &x[1]).sum();
+            vec![tape.gradient(&loss, &x[0])]
+        });
+        assert!(text.contains("max_pool_grad, "), "{text}");
+    }
+}
+
 /// What else uses a product, or changes what it reads, keeps it a step of its own.
 #[test]
 fn a_product_that_others_need_is_a_step_of_its_own() {
