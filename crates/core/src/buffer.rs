@@ -134,9 +134,19 @@ impl Storage {
     #[inline]
     pub fn room(len: usize) -> Result<Storage> {
         match len <= FEW {
-            true => Ok(Storage(Repr::Few(len as u8, Few([0; FEW])))),
+            true => Ok(Storage::few(len)),
             false => Ok(Storage::new(Buffer::room(len)?)),
         }
+    }
+    /// Whether so many bytes lie in the storage itself.
+    #[inline]
+    pub(crate) fn is_few(len: usize) -> bool {
+        len <= FEW
+    }
+    /// A few zeros.
+    #[inline]
+    pub(crate) fn few(len: usize) -> Storage {
+        Storage(Repr::Few(len as u8, Few([0; FEW])))
     }
     /// A copy of these bytes, or `ResourceExhausted`.
     pub fn copied(bytes: &[u8]) -> Result<Storage> {

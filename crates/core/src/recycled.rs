@@ -36,6 +36,13 @@ impl<T: Recycle> Recycled<T> {
             None => Recycled(Some(Arc::new(value))),
         }
     }
+    /// A place that was left, made a value by `make` where it lies, so that it need not be moved there; `None` if there is none.
+    #[inline]
+    pub(crate) fn again(make: impl FnOnce(&mut T)) -> Option<Self> {
+        let mut left = T::left().try_with(|left| left.borrow_mut().pop()).ok().flatten()?;
+        make(Arc::get_mut(&mut left)?);
+        Some(Recycled(Some(left)))
+    }
     /// The value, if nobody else holds it.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
@@ -65,6 +72,10 @@ impl<T: Recycle> Drop for Recycled<T> {
     #[inline]
     fn drop(&mut self) {
         let Some(mut last) = self.0.take() else { return };
+        // The usual case first, because to be sure of being the last costs more. If two think so at once, the place is freed.
+        if Arc::strong_count(&last) > 1 {
+            return;
+        }
         let Some(value) = Arc::get_mut(&mut last) else { return };
         // Its parts go now; not while the list is borrowed, because their end may run other code.
         value.go();

@@ -135,9 +135,14 @@ impl Variable {
             Err(TryLockError::WouldBlock) => None,
         }
     }
-    /// The elements of this moment, in host memory.
-    pub(crate) fn elements(&self) -> Result<Storage> {
-        self.lock().storage()
+    /// Puts the elements of this moment, in host memory, into `place`.
+    #[inline]
+    pub(crate) fn elements_into<'a>(&self, place: &'a mut Option<Storage>) -> Result<&'a Storage> {
+        let value = self.lock();
+        match value.host() {
+            Some(host) => Ok(place.insert(host.clone())),
+            None => Ok(place.insert(value.storage()?)),
+        }
     }
     /// The value without the door: no trace, no tape. For executors of graphs.
     #[doc(hidden)]

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::op::{Attrs, Call, Cpu, Fault, Infer, Input, Made, Metas, OpDef, Sizes, View, ViewMut, rule};
 use crate::shape::{Meta, Shape};
-use crate::tensor::{Repr, Tensor};
+use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -88,48 +88,65 @@ fn one(x: Tensor) -> Outputs {
 /// So many operands go the short way.
 const FEW: usize = 3;
 
-/// The short way of an element-wise op over host elements of one shape that are not many: no views, no blocks. `None` where
-/// a call is of another kind.
+/// A number beside so many elements of 8 bytes is repeated for the short way.
+const REPEATED: usize = 32;
+
+/// The short way of an element-wise op over host elements of one shape, or numbers beside them, that are not many: no views, no
+/// blocks. `None` where a call is of another kind.
 #[inline]
 pub(crate) fn short(op: &'static OpDef, inputs: &[&Tensor], out: &Meta) -> Option<Result<Tensor>> {
     let Cpu::Elementwise(lookup) = op.cpu else { return None };
     if inputs.len() > FEW {
         return None;
     }
-    let mut dtypes = [out.dtype; FEW];
-    let mut slices: [&[u8]; FEW] = [&[]; FEW];
-    for ((x, dtype), slice) in inputs.iter().zip(&mut dtypes).zip(&mut slices) {
-        if x.shape() != &out.shape {
-            return None;
-        }
-        (*dtype, *slice) = (x.dtype(), x.host()?.bytes());
-    }
     let bytes = out.bytes()?;
-    if bytes > CHUNK * out.dtype.size() {
+    let n = bytes / out.dtype.size();
+    if n > CHUNK {
         return None;
     }
-    let f = lookup(&dtypes[..inputs.len()], out.dtype)?;
-    let made = Storage::room(bytes).map(|mut storage| {
-        if let Some(room) = storage.bytes_mut() {
-            f(&slices[..inputs.len()], room);
+    let mut dtypes = [out.dtype; FEW];
+    let mut slices: [&[u8]; FEW] = [&[]; FEW];
+    let mut number = None;
+    for (k, x) in inputs.iter().enumerate() {
+        if x.shape() != &out.shape && (x.rank() > 0 || number.replace(k).is_some()) {
+            return None;
         }
-        Tensor::new(out.clone(), Repr::Host(storage))
-    });
-    Some(made)
+        (dtypes[k], slices[k]) = (x.dtype(), x.host()?.bytes());
+    }
+    let f = lookup(&dtypes[..inputs.len()], out.dtype)?;
+    let Some(k) = number else {
+        return Some(Tensor::filled(out, bytes, |room| f(&slices[..inputs.len()], room)));
+    };
+    let mut words = [0u64; REPEATED];
+    let (one, size) = (slices[k], dtypes[k].size());
+    let room = bytemuck::cast_slice_mut::<u64, u8>(&mut words).get_mut(..n * size)?;
+    match *one {
+        [a, b, c, d] => bytemuck::cast_slice_mut(room).fill(u32::from_ne_bytes([a, b, c, d])),
+        _ => room.chunks_exact_mut(size).for_each(|x| x.copy_from_slice(one)),
+    }
+    slices[k] = room;
+    Some(Tensor::filled(out, bytes, |room| f(&slices[..inputs.len()], room)))
 }
 
-/// The same where the operands are alike and so is the result: then the signature and the shape rule have nothing to say but
-/// whether the dtype is right. `None` where they may have.
+/// The same where the operands are alike, or numbers of one dtype with them, and the result is like them: then the signature and
+/// the shape rule have nothing to say but whether the dtype is right. `None` where they may have.
 #[inline]
 pub(crate) fn alike(op: &'static OpDef, inputs: &[&Tensor]) -> Option<Result<Tensor>> {
-    let keeps = std::ptr::fn_addr_eq(op.infer, rule::broadcast as fn(&Infer<'_>) -> Result<Metas, Fault>)
-        || std::ptr::fn_addr_eq(op.infer, rule::same_as_first as fn(&Infer<'_>) -> Result<Metas, Fault>);
-    let meta = inputs.first()?.meta();
-    let fits = |(x, input): (&&Tensor, &Input)| {
-        (std::ptr::eq(x.meta(), meta) || x.meta() == meta) && input.class.has(meta.dtype)
+    let is = |rule: fn(&Infer<'_>) -> Result<Metas, Fault>| std::ptr::fn_addr_eq(op.infer, rule);
+    let broadcasts = is(rule::broadcast);
+    if !broadcasts && !is(rule::same_as_first) || inputs.len() != op.sig.inputs.len() {
+        return None;
+    }
+    let first = inputs.first()?;
+    let meta = match broadcasts && first.rank() == 0 {
+        true => inputs.last()?.meta(),
+        false => first.meta(),
     };
-    let right = inputs.len() == op.sig.inputs.len() && inputs.iter().zip(op.sig.inputs).all(fits);
-    if keeps && right { short(op, inputs, meta) } else { None }
+    let fits = |(x, input): (&&Tensor, &Input)| {
+        let number = broadcasts && x.rank() == 0 && x.dtype() == meta.dtype;
+        (std::ptr::eq(x.meta(), meta) || number || x.meta() == meta) && input.class.has(meta.dtype)
+    };
+    if inputs.iter().zip(op.sig.inputs).all(fits) { short(op, inputs, meta) } else { None }
 }
 
 impl Backend for CpuBackend {

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, OrRaise, Place, Result};
 use crate::op::{Backward, Grad};
 use crate::ops;
 use crate::tensor::Tensor;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 /// What to answer for a source that the target does not depend on.
@@ -133,7 +133,7 @@ pub(crate) fn gradients_or_none(
     let _pause = Pause::new(&tape.tape);
     let record = tape.tape.record.borrow();
     let (found, _) = cotangents(&record, targets, &places, &options)?;
-    Ok(sources.iter().map(|x| found.get(&x.id()).cloned()).collect())
+    Ok(sources.iter().map(|x| found.of(x.id())).collect())
 }
 
 fn walk(
@@ -150,14 +150,70 @@ fn walk(
 /// A place where the chain breaks: the entry's position, the entry, why.
 type Break<'a> = (usize, &'a Entry, &'static str);
 
-/// The cotangent of every recorded tensor that the targets depend on, by identity, and where the chain breaks.
+/// What a walk knows of a tensor.
+struct Known {
+    /// Whether it depends on the sources: only then its cotangent is worth computing.
+    wanted: bool,
+    /// Whether it is a source: its cotangent is the answer. Others' go when they are used.
+    source: bool,
+    cotangent: Option<Tensor>,
+}
+
+/// What a walk knows of tensors, by identity.
+struct Cotangents(FxHashMap<usize, Known>);
+
+impl Cotangents {
+    /// The sources and what depends on them.
+    fn new(record: &Record, sources: &[Source]) -> Cotangents {
+        let room = record.entries.len() + sources.len() + 2;
+        let mut known = FxHashMap::with_capacity_and_hasher(room, FxBuildHasher);
+        for source in sources {
+            known.insert(identity(source), Known { wanted: true, source: true, cotangent: None });
+        }
+        let mut known = Cotangents(known);
+        for entry in &record.entries {
+            if entry.inputs.iter().any(|x| known.wants(x.id())) {
+                entry.outputs.iter().for_each(|y| known.at(y.id()).wanted = true);
+            }
+        }
+        known
+    }
+    fn at(&mut self, id: usize) -> &mut Known {
+        self.0.entry(id).or_insert(Known { wanted: false, source: false, cotangent: None })
+    }
+    fn wants(&self, id: usize) -> bool {
+        self.0.get(&id).is_some_and(|known| known.wanted)
+    }
+    fn has(&self, id: usize) -> bool {
+        self.0.get(&id).is_some_and(|known| known.cotangent.is_some())
+    }
+    fn of(&self, id: usize) -> Option<Tensor> {
+        self.0.get(&id)?.cotangent.clone()
+    }
+    /// The cotangent of what an entry made; nothing asks for it again, but of sources.
+    fn take(&mut self, id: usize) -> Option<Tensor> {
+        let known = self.0.get_mut(&id)?;
+        if known.source { known.cotangent.clone() } else { known.cotangent.take() }
+    }
+    fn add(&mut self, id: usize, grad: Tensor) -> Result<()> {
+        let place = &mut self.at(id).cotangent;
+        let sum = match place.take() {
+            Some(old) => old.try_add(&grad)?,
+            None => grad,
+        };
+        *place = Some(sum);
+        Ok(())
+    }
+}
+
+/// The cotangent of every source that the targets depend on, and where the chain breaks.
 fn cotangents<'a>(
     record: &'a Record,
     targets: &[Tensor],
     sources: &[Source],
     options: &GradientOptions,
-) -> Result<(FxHashMap<usize, Tensor>, Vec<Break<'a>>)> {
-    let mut cotangents: FxHashMap<usize, Tensor> = FxHashMap::default();
+) -> Result<(Cotangents, Vec<Break<'a>>)> {
+    let mut cotangents = Cotangents::new(record, sources);
     for (i, y) in targets.iter().enumerate() {
         if !y.dtype().is_float() {
             let text = format!("the target must be float: target is {}", y.meta());
@@ -184,21 +240,20 @@ fn cotangents<'a>(
                 None => return Err(Error::invalid("gradient", format!("no output gradient for target {i}"))),
             },
         };
-        add(&mut cotangents, y.id(), seed)?;
+        cotangents.add(y.id(), seed)?;
     }
-    let wanted = reachable(record, sources);
     let mut breaks: Vec<Break<'a>> = vec![];
     for (i, entry) in record.entries.iter().enumerate().rev() {
-        if !entry.outputs.iter().any(|y| cotangents.contains_key(&y.id())) {
+        if !entry.outputs.iter().any(|y| cotangents.has(y.id())) {
             continue;
         }
         let needs: SmallVec<[bool; 4]> =
-            entry.inputs.iter().map(|x| wanted.contains(&x.id()) && x.dtype().is_float()).collect();
+            entry.inputs.iter().map(|x| x.dtype().is_float() && cotangents.wants(x.id())).collect();
         if !needs.iter().any(|n| *n) {
             continue;
         }
         let dys: SmallVec<[Option<Tensor>; 2]> =
-            entry.outputs.iter().map(|y| cotangents.get(&y.id()).cloned()).collect();
+            entry.outputs.iter().map(|y| cotangents.take(y.id())).collect();
         let so_far = match &entry.what {
             What::Call(..) => so_far(entry, &needs, &cotangents),
             _ => vec![],
@@ -229,8 +284,8 @@ fn cotangents<'a>(
             for (i, (x, grad)) in entry.inputs.iter().zip(grads).enumerate().filter(|(i, _)| needs[*i]) {
                 let Some(grad) = grad else { continue };
                 match so_far.get(i) {
-                    Some(Some(_)) => drop(cotangents.insert(x.id(), grad)),
-                    _ => add(&mut cotangents, x.id(), grad)?,
+                    Some(Some(_)) => cotangents.at(x.id()).cotangent = Some(grad),
+                    _ => cotangents.add(x.id(), grad)?,
                 }
             }
             Ok::<_, Error>(())
@@ -240,9 +295,9 @@ fn cotangents<'a>(
 }
 
 /// The cotangent that each input of a traced call has before it; of a tensor that is given twice, only once.
-fn so_far(entry: &Entry, needs: &[bool], cotangents: &FxHashMap<usize, Tensor>) -> Vec<Option<Tensor>> {
+fn so_far(entry: &Entry, needs: &[bool], cotangents: &Cotangents) -> Vec<Option<Tensor>> {
     let first = |i: usize| entry.inputs.iter().position(|x| x.id() == entry.inputs[i].id()) == Some(i);
-    let found = |i: usize| cotangents.get(&entry.inputs[i].id()).cloned();
+    let found = |i: usize| cotangents.of(entry.inputs[i].id());
     (0..needs.len()).map(|i| if needs[i] && first(i) { found(i) } else { None }).collect()
 }
 
@@ -254,41 +309,18 @@ fn check(op: &'static str, grads: &[Option<Tensor>], needs: &[bool]) -> Result<(
     Ok(())
 }
 
-fn add(cotangents: &mut FxHashMap<usize, Tensor>, id: usize, grad: Tensor) -> Result<()> {
-    let sum = match cotangents.get(&id) {
-        Some(old) => old.try_add(&grad)?,
-        None => grad,
-    };
-    cotangents.insert(id, sum);
-    Ok(())
-}
-
-/// Identities of tensors that depend on the sources: only their gradients are worth computing.
-fn reachable(record: &Record, sources: &[Source]) -> FxHashSet<usize> {
-    let mut set: FxHashSet<usize> = FxHashSet::default();
-    for source in sources {
-        match source {
-            Source::Tensor(x) => {
-                set.insert(x.id());
-            }
-            Source::Variable(v) => {
-                set.insert(v.handle().id());
-            }
-        }
+fn identity(source: &Source) -> usize {
+    match source {
+        Source::Tensor(x) => x.id(),
+        Source::Variable(v) => v.handle().id(),
     }
-    for entry in &record.entries {
-        if entry.inputs.iter().any(|x| set.contains(&x.id())) {
-            set.extend(entry.outputs.iter().map(|y| y.id()));
-        }
-    }
-    set
 }
 
 /// The first op after the source that has no gradient: its result may be no float, and then no cotangent reaches it.
 fn stopped(record: &Record, source: &Source) -> Option<(&'static str, Place, &'static str)> {
-    let reached = reachable(record, std::slice::from_ref(source));
+    let reached = Cotangents::new(record, std::slice::from_ref(source));
     record.entries.iter().find_map(|entry| match &entry.what {
-        What::Op(op, _) if entry.inputs.iter().any(|x| reached.contains(&x.id())) => match op.grad {
+        What::Op(op, _) if entry.inputs.iter().any(|x| reached.wants(x.id())) => match op.grad {
             Grad::None(reason) => Some((op.name, entry.at, reason)),
             Grad::Rule(_) => None,
         },
@@ -300,21 +332,18 @@ fn answer(
     record: &Record,
     i: usize,
     source: &Source,
-    cotangents: &FxHashMap<usize, Tensor>,
+    cotangents: &Cotangents,
     breaks: &[Break<'_>],
     options: &GradientOptions,
     at: Place,
 ) -> Result<Tensor> {
-    let (meta, name, found) = match source {
-        Source::Tensor(x) => (x.meta().clone(), format!("source {i}"), cotangents.get(&x.id()).cloned()),
-        Source::Variable(v) => {
-            let found = cotangents.get(&v.handle().id()).cloned();
-            (v.meta().clone(), format!("variable `{}`", v.name()), found)
-        }
-    };
-    if let Some(gradient) = found {
+    if let Some(gradient) = cotangents.of(identity(source)) {
         return Ok(gradient);
     }
+    let (meta, name) = match source {
+        Source::Tensor(x) => (x.meta().clone(), format!("source {i}")),
+        Source::Variable(v) => (v.meta().clone(), format!("variable `{}`", v.name())),
+    };
     if !meta.dtype.is_float() {
         let text = format!("{name} is {meta}, and only float tensors have gradients");
         return Err(Error::invalid("gradient", text).with_hint("cast it to f32 before watching it"));

@@ -89,6 +89,31 @@ impl Tensor {
     pub(crate) fn new(meta: Meta, repr: Repr) -> Tensor {
         Tensor(Recycled::new(Inner { meta, repr }))
     }
+    /// A host tensor of so many bytes, which `fill` writes.
+    #[inline]
+    pub(crate) fn filled(meta: &Meta, bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<Tensor> {
+        let mut fill = Some(fill);
+        let mut write = |storage: &mut Storage| {
+            if let (Some(room), Some(fill)) = (storage.bytes_mut(), fill.take()) {
+                fill(room);
+            }
+        };
+        if Storage::is_few(bytes) {
+            let made = Recycled::again(|place: &mut Inner| {
+                place.meta.clone_from(meta);
+                place.repr = Repr::Host(Storage::few(bytes));
+                if let Repr::Host(storage) = &mut place.repr {
+                    write(storage);
+                }
+            });
+            if let Some(made) = made {
+                return Ok(Tensor(made));
+            }
+        }
+        let mut storage = Storage::room(bytes)?;
+        write(&mut storage);
+        Ok(Tensor::new(meta.clone(), Repr::Host(storage)))
+    }
     /// A host tensor over existing storage.
     ///
     /// # Panics

@@ -35,12 +35,14 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul(self, x: Self) -> Self;
     /// `self / x`.
     unsafe fn div(self, x: Self) -> Self;
+    /// The square root.
+    unsafe fn sqrt(self) -> Self;
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
     ($name:ident, $elem:ty, $len:literal, $reg:ident, $feature:literal,
-     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, [$($op:ident $with:ident),*],
+     $zero:ident, $splat:ident, $load:ident, $store:ident, $fma:ident, $sqrt:ident, [$($op:ident $with:ident),*],
      $mask:ident, $load_first:ident, $store_first:ident) => {
         #[doc = concat!(stringify!($len), " lanes of ", stringify!($elem), "; needs ", $feature, ".")]
         #[derive(Clone, Copy)]
@@ -90,6 +92,11 @@ macro_rules! vector {
                 // SAFETY: the caller runs on a machine with the feature.
                 unsafe { $name(std::arch::x86_64::$fma(self.0, x.0, y.0)) }
             }
+            #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                // SAFETY: the caller runs on a machine with the feature.
+                unsafe { $name(std::arch::x86_64::$sqrt(self.0)) }
+            }
             $(
                 #[inline(always)]
                 unsafe fn $op(self, x: Self) -> Self {
@@ -113,6 +120,7 @@ vector!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
+    _mm512_sqrt_ps,
     [add _mm512_add_ps, sub _mm512_sub_ps, mul _mm512_mul_ps, div _mm512_div_ps],
     first_of_16,
     first_f32x16,
@@ -130,6 +138,7 @@ vector!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_fmadd_pd,
+    _mm512_sqrt_pd,
     [add _mm512_add_pd, sub _mm512_sub_pd, mul _mm512_mul_pd, div _mm512_div_pd],
     first_lanes_of_8,
     first_f64x8,
@@ -147,6 +156,7 @@ vector!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
+    _mm256_sqrt_ps,
     [add _mm256_add_ps, sub _mm256_sub_ps, mul _mm256_mul_ps, div _mm256_div_ps],
     first_of_8,
     first_f32x8,
@@ -164,6 +174,7 @@ vector!(
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_fmadd_pd,
+    _mm256_sqrt_pd,
     [add _mm256_add_pd, sub _mm256_sub_pd, mul _mm256_mul_pd, div _mm256_div_pd],
     first_of_4,
     first_f64x4,
@@ -290,6 +301,10 @@ macro_rules! portable {
                     self.0[lane] = self.0[lane].mul_add(x.0[lane], y.0[lane]);
                 }
                 self
+            }
+            #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                $name(self.0.map(<$elem>::sqrt))
             }
             plain!(add +=, sub -=, mul *=, div /=);
         }

@@ -2,17 +2,17 @@
 
 use super::build::Builder;
 use super::chains::{Links, Part};
-use super::program::{Code, Instruction, Kind, Operand, Program, Reg};
+use super::program::{Code, Instruction, Kind, Operand, Program, Reg, Use};
 use super::{Place, Step, Store};
 use crate::cpu::device::sizes;
 use crate::error::{Error, Result};
 use crate::graph::passes::fuse;
 use crate::graph::{Node, Value, weight};
-use crate::op::Cpu;
+use crate::op::{Cpu, Sizes};
 use crate::ops;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use tenfold_kernels::chain::Chain;
+use tenfold_kernels::chain::{Chain, With};
 
 /// Rows of so many elements are long enough for a chain of their own.
 const LONG_ROW: usize = 128;
@@ -32,6 +32,22 @@ struct Draft {
 }
 
 impl Draft {
+    /// Its results, the last one last.
+    fn results(&self) -> impl Iterator<Item = Value> + '_ {
+        self.links.iter().flat_map(|l| l.results.iter().copied()).chain([self.result])
+    }
+    /// How it uses an operand.
+    fn how(&self, v: Value) -> Use {
+        let one = |l: &Links| {
+            let at = l.operands.iter().position(|x| *x == v);
+            l.links.iter().any(|link| matches!(link.with, With::One(k) if Some(k) == at))
+        };
+        match &self.links {
+            _ if self.spread.contains(&v) => Use::Row,
+            Some(links) if one(links) => Use::First,
+            _ => Use::Along,
+        }
+    }
     /// Its operands, and whether each is meant as one element a row: a reduction's are not, and a chain takes what is by itself.
     fn takes(&self) -> impl Iterator<Item = (Value, bool)> + '_ {
         let narrow = self.by_row && !matches!(self.kind, Kind::Reduce(..));
@@ -49,9 +65,14 @@ impl Builder<'_> {
     ) -> Result<(Step, Vec<u32>)> {
         let (stored, others) = self.stores(group, released)?;
         let drafts = self.drafts(group, &stored)?;
-        let shape = match group.nodes.len() {
+        let shape: Sizes = match group.nodes.len() {
             1 => sizes(&self.graph.node(group.nodes[0]).outputs[0]),
             _ => group.shape.iter().map(|d| d.size().unwrap_or(0)).collect(),
+        };
+        // What goes into a variable, where it may be written at once.
+        let direct = |v: &Value| {
+            let k = stored.iter().position(|s| s.0 == *v)?;
+            self.at_once(&drafts, &shape, *v, stored[k].1.variable).then_some(k)
         };
         let mut give = Registers::default();
         // Values, and whether they are meant as one element a row.
@@ -83,23 +104,30 @@ impl Builder<'_> {
                     }
                 });
             }
-            // The output's register is taken before the operands' are given back: an instruction never overwrites what
+            // The results' registers are taken before the operands' are given back: an instruction never overwrites what
             // it reads.
             let size = self.graph.meta(draft.result).dtype.size();
-            let output = match self.kept[draft.result.node as usize] {
-                true => Reg::Scratch(give.take(), size),
-                false => {
-                    outputs.push((draft.result, draft.by_row));
-                    Reg::Output(outputs.len() - 1)
-                }
-            };
-            registers.insert((draft.result, draft.by_row), output);
+            let mut results: SmallVec<[Reg; 2]> = SmallVec::new();
+            for v in draft.results() {
+                let reg = match (self.kept[v.node as usize], direct(&v)) {
+                    (true, Some(k)) => Reg::Store(k),
+                    (true, None) => Reg::Scratch(give.take(), size),
+                    (false, _) => {
+                        outputs.push((v, draft.by_row));
+                        Reg::Output(outputs.len() - 1)
+                    }
+                };
+                registers.insert((v, draft.by_row), reg);
+                results.push(reg);
+            }
+            let output = results.pop().unwrap_or(Reg::Input(0));
             instructions.push(Instruction {
                 kind: draft.kind.clone(),
                 inputs: operands,
+                results,
                 output,
                 by_row: draft.by_row,
-                spread: draft.operands.iter().map(|v| draft.spread.contains(v)).collect(),
+                uses: draft.operands.iter().map(|v| draft.how(*v)).collect(),
                 weight: match &draft.links {
                     Some(chain) => chain.links.len().div_ceil(4),
                     None => weight(self.graph.node(draft.result.node).op),
@@ -114,9 +142,10 @@ impl Builder<'_> {
                 instructions.push(Instruction {
                     kind: Kind::Spread(size),
                     inputs,
+                    results: SmallVec::new(),
                     output: wide,
                     by_row: false,
-                    spread: SmallVec::new(),
+                    uses: SmallVec::from_elem(Use::Along, 1),
                     weight: 1,
                 });
                 if let std::collections::hash_map::Entry::Vacant(e) = last_use.entry((draft.result, true)) {
@@ -134,11 +163,14 @@ impl Builder<'_> {
                 }
             }
         }
-        let register = |v: &Value| match registers.get(&(*v, false)) {
-            Some(Reg::Scratch(index, _)) => Ok(*index),
-            _ => Err(Error::internal("plan", format!("{v} is in no register"))),
-        };
-        let copies = stored.iter().map(|(v, _)| register(v)).collect::<Result<Vec<_>>>()?;
+        let mut copies = vec![];
+        for (k, (v, _)) in stored.iter().enumerate() {
+            match registers.get(&(*v, false)) {
+                Some(Reg::Scratch(index, _)) => copies.push((*index, k)),
+                Some(Reg::Store(_)) => {}
+                _ => return Err(Error::internal("plan", format!("{v} is in no register"))),
+            }
+        }
         let operands: Vec<_> = inputs.iter().map(|(v, by_row)| self.operand(*v, *by_row)).collect();
         let size = |v: &Value| self.graph.meta(*v).dtype.size();
         let results = outputs.iter().map(|(v, by_row)| (size(v), *by_row));
@@ -151,6 +183,7 @@ impl Builder<'_> {
             outputs: results,
             registers: give.count,
             instructions,
+            stores: stored.len(),
             copies,
         };
         let product = match group.product {
@@ -181,6 +214,27 @@ impl Builder<'_> {
             others,
         ))
     }
+    /// Whether a value may be written into the memory of `variable`, which may be that of its old value, as soon as it is made:
+    /// each element of the old value has been read then.
+    fn at_once(&self, drafts: &[Draft], shape: &[usize], v: Value, variable: usize) -> bool {
+        let old = |x: &&Value| {
+            let made = self.graph.node(self.root(**x).node);
+            made.is(&ops::READ_VARIABLE) && made.attrs.int("slot") as usize == variable
+        };
+        let Some(home) = drafts.iter().position(|d| d.results().any(|r| r == v)) else { return false };
+        drafts.iter().enumerate().all(|(k, draft)| {
+            draft.operands.iter().filter(old).all(|x| {
+                // Another thread may be ahead: only what is read one for one is not written before it is read.
+                let along = *sizes(self.graph.meta(*x)) == *shape;
+                let before = match &draft.links {
+                    _ if k != home => k < home,
+                    Some(links) => links.written(v).is_none_or(|at| links.last_read(*x) < Some(at)),
+                    None => false,
+                };
+                along && before
+            })
+        })
+    }
     /// The values that the group writes into variables, and the assignments for which it cannot.
     fn stores(
         &self,
@@ -205,17 +259,20 @@ impl Builder<'_> {
         }
         Ok((stored, others))
     }
-    /// The group's nodes as instructions without registers; sums and products whose result goes to one other of them are one
-    /// chain with it.
+    /// The group's nodes as instructions without registers; sums and products whose result only one other of them uses are one
+    /// chain with it, also where the result goes elsewhere too.
     fn drafts(&self, group: &fuse::Group, stored: &[(Value, Store)]) -> Result<Vec<Draft>> {
         let mut drafts: Vec<Draft> = vec![];
         let mut uses: FxHashMap<Value, usize> = FxHashMap::default();
-        for n in &group.nodes {
+        let computes = |n: &&u32| !self.graph.node(**n).is(&ops::ASSIGN_VARIABLE);
+        for n in group.nodes.iter().filter(computes) {
             for v in &self.graph.node(*n).inputs {
                 *uses.entry(*v).or_default() += 1;
             }
         }
-        for n in group.nodes.iter().filter(|n| !self.graph.node(**n).is(&ops::ASSIGN_VARIABLE)) {
+        // What has a place to be written to, though one node alone uses it.
+        let wanted = |v: &Value| !self.kept[v.node as usize] || stored.iter().any(|s| s.0 == *v);
+        for n in group.nodes.iter().filter(computes) {
             let node = self.graph.node(*n);
             let by_row = group.row > 0 && node.outputs[0].shape != group.shape;
             // What is one element for each row of a long row need not be spread for a chain.
@@ -225,8 +282,8 @@ impl Builder<'_> {
             };
             // The draft of an operand that this node alone needs, and that is a chain.
             let before = |v: &Value| {
-                let alone = uses.get(v) == Some(&1) && self.kept[v.node as usize];
-                let alike = self.graph.meta(*v) == &node.outputs[0] && !stored.iter().any(|s| s.0 == *v);
+                let alone = uses.get(v) == Some(&1);
+                let alike = self.graph.meta(*v) == &node.outputs[0];
                 let from =
                     drafts.iter().position(|d| d.result == *v && !d.dead).filter(|_| alone && alike)?;
                 (drafts[from].links.is_some() && drafts[from].by_row == by_row).then_some(from)
@@ -236,7 +293,7 @@ impl Builder<'_> {
                 let part = |(v, from): (&Value, &Option<usize>)| match from
                     .and_then(|k| drafts[k].links.as_ref())
                 {
-                    Some(links) => Part::Links(links),
+                    Some(links) => Part::Links(links, wanted(v).then_some(*v)),
                     None => Part::Value(*v, of_rows(v) || sizes(self.graph.meta(*v)).iter().all(|d| *d == 1)),
                 };
                 let parts: SmallVec<[Part<'_>; 3]> = node.inputs.iter().zip(joined).map(part).collect();

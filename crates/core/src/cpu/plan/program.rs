@@ -17,7 +17,7 @@ use crate::ops;
 use smallvec::SmallVec;
 use std::ops::Range;
 use tenfold_kernels::ahead::ahead;
-use tenfold_kernels::chain::{Chain, Element, MOST_OPERANDS};
+use tenfold_kernels::chain::{Chain, Element, MOST_OPERANDS, MOST_RESULTS};
 use tenfold_kernels::parallel;
 
 /// Where an instruction finds or puts a block.
@@ -29,6 +29,19 @@ pub(super) enum Reg {
     Scratch(usize, usize),
     /// The output at this position.
     Output(usize),
+    /// The new value of a variable, of those the one at this position.
+    Store(usize),
+}
+
+/// How an instruction uses an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Element by element.
+    Along,
+    /// One element for all.
+    First,
+    /// One element for each row of the result.
+    Row,
 }
 
 /// What an instruction does with its blocks.
@@ -75,11 +88,13 @@ impl Kind {
 pub(super) struct Instruction {
     pub(super) kind: Kind,
     pub(super) inputs: SmallVec<[Reg; 4]>,
+    /// The results of a chain before its last.
+    pub(super) results: SmallVec<[Reg; 2]>,
     pub(super) output: Reg,
     /// Whether its result is one element a row.
     pub(super) by_row: bool,
-    /// The operands of a chain that are one element for each row of the result; none, or as many as operands.
-    pub(super) spread: SmallVec<[bool; 4]>,
+    /// How each operand is used.
+    pub(super) uses: SmallVec<[Use; 4]>,
     /// About how many times as long it takes as a product does.
     pub(super) weight: usize,
 }
@@ -98,6 +113,8 @@ pub(super) struct Operand<'a> {
 enum Source {
     /// Its blocks are the operands.
     Same,
+    /// One element, which is all that is used of it.
+    One,
     /// The same block again and again, known since the plan was made.
     Known(Vec<u64>),
     /// Rows of so many elements, a whole number of which makes a block: spread once for each part, in this register.
@@ -126,19 +143,85 @@ pub(super) struct Code {
     pub(super) outputs: Vec<(usize, bool)>,
     pub(super) registers: usize,
     pub(super) instructions: Vec<Instruction>,
-    /// The registers that are copied into the last outputs at the end of each block: these outputs may be the memory of
-    /// an input, which all instructions of the block have read by then.
-    pub(super) copies: Vec<usize>,
+    /// How many of the last outputs are new values of variables: these may be the memory of an input.
+    pub(super) stores: usize,
+    /// The registers that are copied into some of them at the end of each block: all instructions of the block have read
+    /// what is overwritten by then.
+    pub(super) copies: Vec<(usize, usize)>,
+}
+
+/// Where an instruction finds or puts a block.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    /// Which of the places of a part: inputs, registers, outputs.
+    base: u16,
+    /// The bytes of an element.
+    size: u8,
+    /// The bytes from one element to the next as blocks go on: 0 where each block is at the same place.
+    step: u8,
+    /// Whether it has one element for each row.
+    narrow: bool,
+}
+
+/// An instruction, once it is known how operands lie.
+struct Call {
+    kind: Kind,
+    operands: SmallVec<[Lane; 4]>,
+    results: SmallVec<[Lane; 2]>,
+    output: Lane,
+    /// Whether rows of the result are computed one by one.
+    by_rows: bool,
+    /// Of a chain by rows: the operands that are one element for each row.
+    uses: SmallVec<[Use; 4]>,
+}
+
+/// The elements of a block: the first, how many, and the same of rows.
+#[derive(Clone, Copy)]
+struct Block {
+    at: usize,
+    len: usize,
+    row_at: usize,
+    rows: usize,
+}
+
+impl Block {
+    #[inline(always)]
+    fn bytes(&self, lane: &Lane) -> usize {
+        (if lane.narrow { self.rows } else { self.len }) * lane.size as usize
+    }
+}
+
+/// The places of so many lanes need no memory of their own.
+const LANES: usize = 48;
+
+/// The places of a part.
+struct Bases(SmallVec<[*mut u8; LANES]>);
+
+impl Bases {
+    /// The address of a lane's block.
+    #[inline(always)]
+    fn of(&self, lane: &Lane, block: &Block) -> *mut u8 {
+        let at = if lane.narrow { block.row_at } else { block.at };
+        self.0[lane.base as usize].wrapping_add(at * lane.step as usize)
+    }
 }
 
 /// A compiled group.
 pub(super) struct Program {
-    code: Code,
+    /// The graph's nodes that it computes.
+    nodes: Vec<u32>,
+    shape: Sizes,
+    row: usize,
+    outputs: Vec<(usize, bool)>,
+    calls: Vec<Call>,
+    /// Registers that are copied to outputs at the end of each block.
+    copies: Vec<(Lane, Lane)>,
     elements: usize,
     /// The shape with one element for each row.
     rows: Sizes,
     inputs: Vec<Input>,
-    /// Scratch registers, those of operands included.
+    /// Scratch registers of instructions, and with those of operands.
+    own: usize,
     registers: usize,
     /// Bytes from one register to the next: some cache lines more than a multiple of a page. So they do not compete for the same
     /// sets of the cache, and what is read is not taken for what was just written to the next one, of whose address a
@@ -184,15 +267,15 @@ unsafe impl Sync for Target {}
 
 impl Program {
     pub(super) fn new(code: Code, operands: &[Operand<'_>]) -> Program {
-        let Code { shape, row, outputs, .. } = &code;
-        let row = *row;
-        let mut registers = code.registers;
+        let Code { nodes, shape, row, outputs, registers, instructions, stores, copies } = code;
+        let own = registers;
+        let mut registers = registers;
         let elements: usize = shape.iter().product();
         let mut rows = shape.clone();
         if let (Some(last), true) = (rows.last_mut(), row > 0) {
             *last = 1;
         }
-        let whole = |x: &Operand<'_>| if x.by_row { &rows } else { shape };
+        let whole = |x: &Operand<'_>| if x.by_row { &rows } else { &shape };
         let lies: Vec<Lie> = operands.iter().map(|x| lie(&x.shape, whole(x))).collect();
         let wide =
             operands.iter().map(|x| x.dtype.size()).chain(outputs.iter().map(|o| o.0)).max().unwrap_or(4);
@@ -204,7 +287,7 @@ impl Program {
         let mut unit = row;
         for (x, lie) in operands.iter().zip(&lies).filter(|_| row == 0) {
             let n: usize = x.shape.iter().product();
-            if matches!(lie, Lie::Strided(_)) && is_suffix(&x.shape, shape) && n <= BLOCK && n > 0 {
+            if matches!(lie, Lie::Strided(_)) && is_suffix(&x.shape, &shape) && n <= BLOCK && n > 0 {
                 unit = if unit == 0 || unit == n { n } else { usize::MAX };
             }
         }
@@ -216,14 +299,21 @@ impl Program {
             registers += 1;
             registers - 1
         };
+        // Whether only the first element of an input is used.
+        let first = |input: usize| {
+            let mut uses = instructions.iter().flat_map(|i| i.inputs.iter().zip(&i.uses));
+            uses.all(|(reg, how)| *reg != Reg::Input(input) || *how == Use::First)
+        };
         let inputs: Vec<Input> = operands
             .iter()
             .zip(lies)
-            .map(|(x, lie)| {
+            .enumerate()
+            .map(|(at, (x, lie))| {
                 let (size, n) = (x.dtype.size(), x.shape.iter().product::<usize>());
-                let by_rows = !x.by_row && is_suffix(&x.shape, shape) && n > 0 && block.is_multiple_of(n);
+                let by_rows = !x.by_row && is_suffix(&x.shape, &shape) && n > 0 && block.is_multiple_of(n);
                 let source = match (lie, x.constant) {
                     (Lie::Same, _) => Source::Same,
+                    (Lie::Scalar, _) if first(at) => Source::One,
                     (Lie::Scalar, Some(bytes)) => {
                         let mut words = vec![0u64; (block.min(elements.max(1)) * size).div_ceil(8)];
                         repeat(bytes, bytemuck::cast_slice_mut(&mut words));
@@ -240,32 +330,85 @@ impl Program {
         let streams = inputs.iter().filter(|x| matches!(x.source, Source::Same) && !x.by_row).map(|x| x.size);
         let streams = streams.chain(outputs.iter().filter(|o| !o.1).map(|o| o.0));
         let (count, bytes) = streams.fold((0, 0), |(n, sum), size| (n + 1, sum + size));
-        let weight = code.instructions.iter().map(|i| i.weight).sum();
+        let weight = instructions.iter().map(|i| i.weight).sum();
         let claim = CLAIM * 1000 / work(1000, weight).max(1);
         let chunk = CHUNK.min(claim.max(elements / CLAIMS));
         let chunk = (chunk / block).max(1) * block;
         let far = count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
-        Program { code, elements, rows, inputs, registers, room, block, chunk, weight, far }
+        let lane = |reg: Reg, narrow: bool| {
+            let (base, size, walks) = match reg {
+                Reg::Input(k) => (k, inputs[k].size, matches!(inputs[k].source, Source::Same)),
+                Reg::Scratch(k, size) => (inputs.len() + k, size, false),
+                Reg::Output(k) => (inputs.len() + own + k, outputs[k].0, true),
+                Reg::Store(k) => {
+                    let k = outputs.len() - stores + k;
+                    (inputs.len() + own + k, outputs[k].0, true)
+                }
+            };
+            Lane { base: base as u16, size: size as u8, step: if walks { size as u8 } else { 0 }, narrow }
+        };
+        let copies = copies
+            .into_iter()
+            .map(|(from, to)| {
+                let to = lane(Reg::Store(to), false);
+                (lane(Reg::Scratch(from, to.size as usize), false), to)
+            })
+            .collect();
+        let calls = instructions
+            .into_iter()
+            .map(|i| {
+                // Operands of what is computed of rows, and of their spreading, are one element a row.
+                let narrow = match i.kind {
+                    Kind::Block(_) | Kind::Chain(..) => i.by_row,
+                    Kind::Reduce(..) => false,
+                    Kind::Spread(_) => true,
+                };
+                let operand = |(reg, how): (&Reg, &Use)| lane(*reg, narrow || *how == Use::Row);
+                Call {
+                    operands: i.inputs.iter().zip(&i.uses).map(operand).collect(),
+                    results: i.results.iter().map(|reg| lane(*reg, i.by_row)).collect(),
+                    output: lane(i.output, i.by_row),
+                    by_rows: i.uses.contains(&Use::Row),
+                    kind: i.kind,
+                    uses: i.uses,
+                }
+            })
+            .collect();
+        Program {
+            nodes,
+            shape,
+            row,
+            outputs,
+            calls,
+            copies,
+            elements,
+            rows,
+            inputs,
+            own,
+            registers,
+            room,
+            block,
+            chunk,
+            weight,
+            far,
+        }
     }
     pub(super) fn nodes(&self) -> &[u32] {
-        &self.code.nodes
+        &self.nodes
     }
     /// Runs the program.
     ///
     /// # Safety
     ///
     /// Each input is readable, and each target is `elements` elements of its size, writable, and overlaps no other target
-    /// for the time of the call. A target overlaps no input, but one that registers are copied to may be the very memory of
-    /// inputs that have the shape and element size of the result.
+    /// for the time of the call. A target overlaps no input, but a variable's may be the very memory of inputs that have the
+    /// shape and element size of the result.
     pub(super) unsafe fn run(&self, inputs: &[Target], targets: &[Target]) {
         if self.elements == 0 {
             return;
         }
         debug_assert!(
-            targets
-                .iter()
-                .zip(&self.code.outputs)
-                .all(|(t, o)| t.bytes == o.0 * self.count(o.1, self.elements))
+            targets.iter().zip(&self.outputs).all(|(t, o)| t.bytes == o.0 * self.count(o.1, self.elements))
         );
         let part = |start: usize, end: usize| {
             // SAFETY: parts are disjoint ranges of elements, and the caller vouches for the rest.
@@ -282,7 +425,7 @@ impl Program {
     /// How many elements of a value there are for so many of the loop: as many, or one for each row of them.
     #[inline]
     fn count(&self, by_row: bool, elements: usize) -> usize {
-        if by_row { elements / self.code.row } else { elements }
+        if by_row { elements / self.row } else { elements }
     }
     /// Elements `start..end`, block by block. If rows are reduced, `start` is at the beginning of one.
     ///
@@ -298,7 +441,13 @@ impl Program {
             unsafe { scratch.add(k * self.room) }
         };
         let longest = self.block.min(end - start);
+        let mut bases = Bases(SmallVec::new());
         for (x, input) in inputs.iter().zip(&self.inputs) {
+            bases.0.push(match &input.source {
+                Source::Same | Source::One => x.ptr,
+                Source::Known(words) => words.as_ptr().cast_mut().cast(),
+                Source::Rows(_, k) | Source::Strided(_, k) => register(*k),
+            });
             if let Source::Rows(n, k) = input.source {
                 // SAFETY: the input has `n` elements, and the register, which is this input's own, room for a block.
                 unsafe {
@@ -314,15 +463,21 @@ impl Program {
                 }
             }
         }
+        (0..self.own).for_each(|k| bases.0.push(register(k)));
+        targets.iter().for_each(|t| bases.0.push(t.ptr));
         let mut at = start;
         while at < end {
             let len = self.block.min(end - at);
+            let block = match self.row {
+                0 => Block { at, len, row_at: at, rows: len },
+                row => Block { at, len, row_at: at / row, rows: len / row },
+            };
             for (x, input) in inputs.iter().zip(&self.inputs) {
                 if let Source::Strided(strides, k) = &input.source {
                     // SAFETY: as above.
                     unsafe {
                         let (at, len) = (self.count(input.by_row, at), self.count(input.by_row, len));
-                        let shape = if input.by_row { &self.rows } else { &self.code.shape };
+                        let shape = if input.by_row { &self.rows } else { &self.shape };
                         let bytes = std::slice::from_raw_parts(x.ptr.cast_const(), x.bytes);
                         let into = std::slice::from_raw_parts_mut(register(*k), len * input.size);
                         let view = View { dtype: input.dtype, shape: &input.shape, bytes };
@@ -330,21 +485,19 @@ impl Program {
                     }
                 }
             }
-            for (share, instruction) in self.code.instructions.iter().enumerate() {
+            for (share, call) in self.calls.iter().enumerate() {
                 if self.far {
                     self.ask(inputs, targets, at + len..end.min(at + 2 * len), share);
                 }
                 // SAFETY: the caller's promise.
-                unsafe { self.execute(instruction, inputs, targets, scratch, at, len) };
+                unsafe { self.execute(call, &bases, &block) };
             }
-            let first = self.code.outputs.len() - self.code.copies.len();
-            for (k, from) in self.code.copies.iter().enumerate() {
-                let size = self.code.outputs[first + k].0;
+            for (from, to) in &self.copies {
                 // SAFETY: an instruction of this block wrote the register; the target has the program's elements, of which
                 // these are this thread's, and its operands are read.
                 unsafe {
-                    let into = targets[first + k].ptr.add(at * size);
-                    std::ptr::copy_nonoverlapping(register(*from).cast_const(), into, len * size);
+                    let (from, into) = (bases.of(from, &block), bases.of(to, &block));
+                    std::ptr::copy_nonoverlapping(from.cast_const(), into, block.bytes(to));
                 }
             }
             at += len;
@@ -355,7 +508,7 @@ impl Program {
     fn ask(&self, inputs: &[Target], targets: &[Target], next: Range<usize>, share: usize) {
         let part = |ptr: *mut u8, size: usize| {
             let (from, to) = (next.start * size, next.end * size);
-            let each = (to - from).div_ceil(self.code.instructions.len()).next_multiple_of(64);
+            let each = (to - from).div_ceil(self.calls.len()).next_multiple_of(64);
             let from = (from + share * each).min(to);
             ahead(ptr.wrapping_add(from), each.min(to - from));
         };
@@ -364,107 +517,86 @@ impl Program {
                 part(x.ptr, input.size);
             }
         }
-        for (target, (size, by_row)) in targets.iter().zip(&self.code.outputs) {
+        for (target, (size, by_row)) in targets.iter().zip(&self.outputs) {
             if !by_row {
                 part(target.ptr, *size);
             }
         }
     }
-    /// Runs one instruction on the elements `at..at + len`.
+    /// Runs one instruction on a block.
     ///
     /// # Safety
     ///
-    /// As for `part`; the registers begin at `scratch`.
+    /// As for `part`; the places are this part's.
     #[inline]
-    unsafe fn execute(
-        &self,
-        instruction: &Instruction,
-        inputs: &[Target],
-        targets: &[Target],
-        scratch: *mut u8,
-        at: usize,
-        len: usize,
-    ) {
-        // Operands of what is computed of rows, and of their spreading, are one element a row.
-        let narrow = match instruction.kind {
-            Kind::Block(_) | Kind::Chain(..) => instruction.by_row,
-            Kind::Reduce(..) => false,
-            Kind::Spread(_) => true,
-        };
-        // SAFETY: registers are inside the scratch memory.
-        let register = |k: usize| unsafe { scratch.add(k * self.room) };
-        let mut operands: [&[u8]; MOST_OPERANDS] = [&[]; MOST_OPERANDS];
-        for (k, (operand, reg)) in operands.iter_mut().zip(&instruction.inputs).enumerate() {
-            let narrow = narrow || instruction.spread.get(k) == Some(&true);
-            let (from, count) = (self.count(narrow, at), self.count(narrow, len));
-            let (ptr, size) = match *reg {
-                Reg::Input(k) => {
-                    let input = &self.inputs[k];
-                    let ptr = match &input.source {
-                        // SAFETY: the input has the program's elements, or one for each row of them.
-                        Source::Same => unsafe { inputs[k].ptr.add(from * input.size) }.cast_const(),
-                        Source::Known(words) => words.as_ptr().cast(),
-                        Source::Rows(_, k) | Source::Strided(_, k) => register(*k).cast_const(),
-                    };
-                    (ptr, input.size)
-                }
-                Reg::Scratch(k, size) => (register(k).cast_const(), size),
-                Reg::Output(k) => {
-                    let size = self.code.outputs[k].0;
-                    // SAFETY: the output has the program's elements, or one for each row of them.
-                    (unsafe { targets[k].ptr.add(from * size) }.cast_const(), size)
-                }
-            };
-            // SAFETY: the block is there: spread or collected before, or written by an earlier instruction, or the caller's.
-            *operand = unsafe { std::slice::from_raw_parts(ptr, count * size) };
-        }
-        let operands = &operands[..instruction.inputs.len()];
-        let (from, count) = (self.count(instruction.by_row, at), self.count(instruction.by_row, len));
-        let (ptr, size) = match instruction.output {
-            Reg::Scratch(k, size) => (register(k), size),
-            Reg::Output(k) => {
-                let size = self.code.outputs[k].0;
+    unsafe fn execute(&self, call: &Call, bases: &Bases, block: &Block) {
+        let f = match &call.kind {
+            Kind::Chain(chain, DType::F64) => {
+                // SAFETY: passed on; the elements are of this type.
+                return unsafe { self.chain::<f64>(chain, call, bases, block) };
+            }
+            Kind::Chain(chain, _) => {
                 // SAFETY: as above.
-                (unsafe { targets[k].ptr.add(from * size) }, size)
+                return unsafe { self.chain::<f32>(chain, call, bases, block) };
             }
-            Reg::Input(_) => return,
+            other => other,
         };
-        // SAFETY: no operand of this instruction is the register that it writes (see `group.rs`), and only this thread has
-        // these elements of the outputs.
-        let output = unsafe { std::slice::from_raw_parts_mut(ptr, count * size) };
-        match &instruction.kind {
+        let mut operands: [&[u8]; MOST_OPERANDS] = [&[]; MOST_OPERANDS];
+        for (operand, lane) in operands.iter_mut().zip(&call.operands) {
+            // SAFETY: the block is there: spread or collected before, or written by an earlier instruction, or the caller's.
+            *operand =
+                unsafe { std::slice::from_raw_parts(bases.of(lane, block).cast_const(), block.bytes(lane)) };
+        }
+        let operands = &operands[..call.operands.len()];
+        // SAFETY: no operand of this instruction is what it writes (see `group.rs`), and only this thread has these elements of
+        // the outputs.
+        let output = unsafe {
+            std::slice::from_raw_parts_mut(bases.of(&call.output, block), block.bytes(&call.output))
+        };
+        match f {
             Kind::Block(f) => f(operands, output),
-            Kind::Chain(chain, dtype) => {
-                let row = if instruction.spread.contains(&true) { self.code.row } else { usize::MAX };
-                let run = if *dtype == DType::F64 { run_chain::<f64> } else { run_chain::<f32> };
-                run(chain, operands, &instruction.spread, row, output)
-            }
             Kind::Spread(size) => {
-                let rows = output.chunks_exact_mut(self.code.row * size).zip(operands[0].chunks_exact(*size));
+                let rows = output.chunks_exact_mut(self.row * size).zip(operands[0].chunks_exact(*size));
                 rows.for_each(|(row, one)| repeat(one, row));
             }
-            Kind::Reduce(f) => f(operands[0], self.code.row, output),
+            Kind::Reduce(f) => f(operands[0], self.row, output),
+            Kind::Chain(..) => {}
         }
     }
-}
-
-/// Runs a chain over its operands, row by row if some of them are one element a row.
-fn run_chain<T: Element + bytemuck::Pod>(
-    chain: &Chain,
-    operands: &[&[u8]],
-    spread: &[bool],
-    row: usize,
-    output: &mut [u8],
-) {
-    let output: &mut [T] = bytemuck::cast_slice_mut(output);
-    let row = row.min(output.len()).max(1);
-    for (r, output) in output.chunks_mut(row).enumerate() {
-        let mut of: [&[T]; MOST_OPERANDS] = [&[]; MOST_OPERANDS];
-        for ((of, operand), spread) in of.iter_mut().zip(operands).zip(spread) {
-            let operand: &[T] = bytemuck::cast_slice(operand);
-            *of = if *spread { &operand[r..] } else { operand.get(r * row..).unwrap_or(operand) };
+    /// Runs a chain on a block, row by row if some of its operands are one element a row.
+    ///
+    /// # Safety
+    ///
+    /// As for `execute`; elements are of type `T`.
+    #[inline]
+    unsafe fn chain<T: Element>(&self, chain: &Chain, call: &Call, bases: &Bases, block: &Block) {
+        let mut from = [std::ptr::null::<T>(); MOST_OPERANDS];
+        for (from, lane) in from.iter_mut().zip(&call.operands) {
+            *from = bases.of(lane, block).cast_const().cast();
         }
-        chain.run(&of[..operands.len()], output);
+        let mut into = [std::ptr::null_mut::<T>(); MOST_RESULTS];
+        for (into, lane) in into.iter_mut().zip(&call.results) {
+            *into = bases.of(lane, block).cast();
+        }
+        let out = bases.of(&call.output, block).cast::<T>();
+        if !call.by_rows {
+            let n = if call.output.narrow { block.rows } else { block.len };
+            // SAFETY: the block of each operand and result is there, as for any instruction. A result that is the memory of an
+            // operand is a variable's, of which no later link reads (see `group.rs`).
+            return unsafe { chain.run(&from, &into, out, n) };
+        }
+        for r in 0..block.rows {
+            // SAFETY: as above, for a row; what is one element a row has as many elements as there are rows.
+            unsafe { chain.run(&from, &into, out.add(r * self.row), self.row) };
+            for (from, how) in from.iter_mut().zip(&call.uses) {
+                *from = from.wrapping_add(match how {
+                    Use::Row => 1,
+                    Use::Along => self.row,
+                    Use::First => 0,
+                });
+            }
+            into.iter_mut().for_each(|into| *into = into.wrapping_add(self.row));
+        }
     }
 }
 

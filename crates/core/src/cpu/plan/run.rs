@@ -10,7 +10,8 @@ use crate::cpu::copy;
 use crate::cpu::device::run_kernel;
 use crate::device::Results;
 use crate::error::{Error, Result};
-use crate::op::{Call, Cpu, Finish, View, ViewMut};
+use crate::graph::Node;
+use crate::op::{Call, Cpu, Fault, Finish, View, ViewMut};
 use crate::profiler::{self, What};
 use crate::shape::Meta;
 use crate::tensor::Tensor;
@@ -145,15 +146,11 @@ impl Plan {
                 let views = unsafe { views(operands, frame)? };
                 // SAFETY: as above.
                 let mut results = unsafe { results(outputs, frame)? };
-                let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
-                for slot in operands {
-                    metas.push(&slot.meta);
-                }
-                run_kernel(node.op, &metas, &views, &node.attrs, &node.outputs, &mut results)
-                    .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))
+                run_kernel(node.op, &metas(operands), &views, &node.attrs, &node.outputs, &mut results)
+                    .map_err(|fault| explain(node, fault, operands))
             }
             Step::Read { variable, read, at, bytes } => {
-                let kept = frame.reads[*read].insert(variables[*variable].elements()?).bytes();
+                let kept = variables[*variable].elements_into(&mut frame.reads[*read])?.bytes();
                 if kept.len() != *bytes {
                     return Err(Error::internal("plan", "a variable has another size than its graph"));
                 }
@@ -233,18 +230,15 @@ impl Plan {
                 )
             }),
         };
-        write(stores, frame, variables, |memory| {
-            targets.extend_from_slice(memory);
-            match joined {
-                Some((product, views, mut made)) => {
-                    self.produce(product, program, &views, &mut made, sources, targets)
-                }
-                None => {
-                    // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's
-                    // own of the same shape.
-                    unsafe { program.run(sources, targets) };
-                    Ok(())
-                }
+        write(stores, frame, variables, targets, |targets| match joined {
+            Some((product, views, mut made)) => {
+                self.produce(product, program, &views, &mut made, sources, targets)
+            }
+            None => {
+                // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's own of
+                // the same shape.
+                unsafe { program.run(sources, targets) };
+                Ok(())
             }
         })
     }
@@ -268,17 +262,13 @@ impl Plan {
             // only those of the run are read. The rest is as for a fused step.
             unsafe { program.part(&sources, targets, place, place + run.len() / size) };
         };
-        let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
-        for slot in &product.inputs {
-            metas.push(&slot.meta);
-        }
         let Cpu::Product(kernel) = node.op.cpu else {
             return Err(Error::internal("plan", format!("{} is not a product", node.op.name)));
         };
         let joined = product.output.bytes > NEAR;
         let finish: Option<&Finish<'_>> = if joined { Some(&finish) } else { None };
         kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish })
-            .map_err(|fault| crate::door::explain(node.op, fault, &metas, node.at, node.backward))?;
+            .map_err(|fault| explain(node, fault, &product.inputs))?;
         if !joined {
             // SAFETY: the product is finished; the rest is as for a fused step.
             unsafe { program.run(sources, targets) };
@@ -287,17 +277,19 @@ impl Plan {
     }
 }
 
-/// Runs `compute` on memory for the new values of variables: their own, where nobody else holds it, else fresh memory that
-/// is then theirs. Other threads see a variable's old value or its new one.
+/// Runs `compute` on `targets` and memory for the new values of variables: their own, where nobody else holds it, else fresh
+/// memory that is then theirs. Other threads see a variable's old value or its new one.
 fn write(
     stores: &[Store],
     frame: &mut Frame,
     variables: &[Variable],
+    targets: &mut Vec<Target>,
     compute: impl FnOnce(&[Target]) -> Result<()>,
 ) -> Result<()> {
     let mut locks: SmallVec<[_; 4]> = SmallVec::new();
-    let mut fresh: SmallVec<[Option<Storage>; 4]> = SmallVec::new();
-    for store in stores {
+    let mut fresh: SmallVec<[(usize, Storage); 1]> = SmallVec::new();
+    let first = targets.len();
+    for (k, store) in stores.iter().enumerate() {
         // Only tried: with several locks held, two functions might wait for each other.
         let mut lock = variables[store.variable].try_lock();
         let mut free = lock.as_deref_mut().filter(|value| value.meta() == &store.meta);
@@ -312,30 +304,42 @@ fn write(
                 }
             }
         }
-        let own = free.as_mut().is_some_and(|value| value.bytes_mut().is_some());
-        fresh.push(if own { None } else { Some(Storage::room(store.bytes)?) });
+        let own = free.as_mut().and_then(|value| value.bytes_mut()).map(<[u8]>::as_mut_ptr);
+        if own.is_none() {
+            fresh.push((k, Storage::room(store.bytes)?));
+        }
+        targets.push(Target { ptr: own.unwrap_or(std::ptr::null_mut()), bytes: store.bytes });
         locks.push(lock);
     }
-    let mut memory: SmallVec<[Target; 4]> = SmallVec::new();
-    for ((lock, fresh), store) in locks.iter_mut().zip(&mut fresh).zip(stores) {
-        let room = match fresh {
-            Some(fresh) => fresh.bytes_mut(),
-            None => lock.as_deref_mut().and_then(Tensor::bytes_mut),
-        };
-        let room = room.ok_or_else(|| Error::internal("plan", "no memory for a variable"))?;
-        memory.push(Target { ptr: room.as_mut_ptr(), bytes: store.bytes });
+    for (k, storage) in &mut fresh {
+        let room = storage.bytes_mut().ok_or_else(|| Error::internal("plan", "no memory for a variable"))?;
+        targets[first + *k].ptr = room.as_mut_ptr();
     }
-    compute(&memory)?;
-    for ((lock, fresh), store) in locks.into_iter().zip(fresh).zip(stores) {
-        if let Some(fresh) = fresh {
-            let value = Tensor::from_storage(store.meta.clone(), fresh);
-            match lock {
-                Some(mut lock) => *lock = value,
-                None => variables[store.variable].poke(value),
-            }
+    compute(targets)?;
+    // Who waits for a lock holds none, or two functions might wait for each other.
+    let mut late: SmallVec<[(usize, Tensor); 1]> = SmallVec::new();
+    for (k, storage) in fresh {
+        let value = Tensor::from_storage(stores[k].meta.clone(), storage);
+        match &mut locks[k] {
+            Some(lock) => **lock = value,
+            None => late.push((k, value)),
         }
     }
+    drop(locks);
+    for (k, value) in late {
+        variables[stores[k].variable].poke(value);
+    }
     Ok(())
+}
+
+fn metas(operands: &[Slot]) -> SmallVec<[&Meta; 4]> {
+    operands.iter().map(|slot| &slot.meta).collect()
+}
+
+/// A kernel's fault as the user's error.
+#[cold]
+fn explain(node: &Node, fault: Fault, operands: &[Slot]) -> Error {
+    crate::door::explain(node.op, fault, &metas(operands), node.at, node.backward)
 }
 
 /// Where an operand or a result of a step is.

@@ -179,6 +179,79 @@ fn a_group_writes_variables_in_place() {
     assert_eq!(bits(&[w.read(), m.read()]), bits(&[we, me]));
 }
 
+/// Whatever reads a variable's old value, and when: it has read all of it before that is overwritten.
+#[test]
+fn a_variable_is_written_when_its_old_value_has_been_read() {
+    type Step = fn(&[Variable; 3], &Tensor);
+    let steps: [Step; 7] = [
+        // As Adam does: all three in one pass.
+        |[a, b, c], g| {
+            a.assign(a.read() + (g - a.read()) * 0.1);
+            b.assign(b.read() + (g.square() - b.read()) * 0.001);
+            c.assign(c.read() - a.read() * 0.01 / (b.read().sqrt() + 1e-3));
+        },
+        |[a, b, _], g| {
+            let old = a.read();
+            let next = &old * 0.9 + g;
+            a.assign(&next);
+            b.assign(&old - &next * 0.5);
+        },
+        |[a, b, _], g| {
+            let old = a.read();
+            let next = &old * 0.1 + g;
+            a.assign(&next);
+            b.assign((&next * 1e-3).exp() + &old);
+        },
+        |[a, _, c], g| {
+            a.assign((a.read() * 1e-3).exp());
+            c.assign(c.read().tanh() * g);
+        },
+        |[a, b, c], g| {
+            let (x, y) = (a.read(), b.read());
+            a.assign(&y * 0.5 + g);
+            b.assign(&x * 0.5 - g);
+            c.assign(&x - &y);
+        },
+        |[a, b, _], g| {
+            let n = g.shape().num_elements();
+            let old = a.read().reshape([n, 1]);
+            let next = (&old + 1.0) * g.reshape([n, 1]);
+            a.assign(next.reshape([n]));
+            b.assign((next - old).reshape([n]));
+        },
+        |[a, b, _], g| {
+            let next = a.read() * g.max() + a.read().sum();
+            a.assign(&next);
+            b.assign(next.sqrt() + a.read());
+        },
+    ];
+    for n in [1usize, 3, 200, 40_000] {
+        let variables = |seed: u32| -> [Variable; 3] {
+            std::array::from_fn(|k| {
+                Variable::new(Tensor::from_vec(values(n, seed + k as u32), [n]).unwrap().abs())
+            })
+        };
+        let g = Tensor::from_vec(values(n, 9), [n]).unwrap();
+        for (number, step) in steps.iter().enumerate() {
+            let eager = variables(1);
+            (0..3).for_each(|_| step(&eager, &g));
+            for optimised in [false, true] {
+                let mine = variables(1);
+                let made = traced(&[g.meta().clone()], |x| {
+                    step(&mine, &x[0]);
+                    vec![]
+                });
+                let graph =
+                    if optimised { optimise(&made.graph, Device::cpu()).unwrap() } else { made.graph };
+                let plan = Device::cpu().backend().compile(&graph).unwrap();
+                (0..3).for_each(|_| drop(plan.run(std::slice::from_ref(&g), &made.variables).unwrap()));
+                let [found, wanted] = [&mine, &eager].map(|v| bits(&v.each_ref().map(|v| v.read())));
+                assert!(found == wanted, "step {number} of {n} elements:\n{}", plan.describe());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_written_before_a_failure_has_happened() {
     let v = Variable::new(tf::constant([1.0, 2.0, 3.0]));
