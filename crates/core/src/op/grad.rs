@@ -3,9 +3,10 @@
 use super::attr::Attrs;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use smallvec::{SmallVec, smallvec};
 
 /// One cotangent for each input; `None` for inputs that have none (integers, or not needed).
-pub type Grads = Vec<Option<Tensor>>;
+pub type Grads = SmallVec<[Option<Tensor>; 2]>;
 
 /// The gradient of an op.
 #[derive(Clone, Copy)]
@@ -76,11 +77,11 @@ impl<'a> Backward<'a> {
     }
     /// One gradient, for one input.
     pub fn one(&self, g: Tensor) -> Grads {
-        vec![Some(g)]
+        smallvec![Some(g)]
     }
     /// Gradients of two broadcast inputs, computed only if needed.
     pub fn two(&self, a: impl FnOnce() -> Tensor, b: impl FnOnce() -> Tensor) -> Grads {
-        vec![
+        smallvec![
             self.needs(0).then(|| self.unbroadcast(0, &a())),
             self.needs(1).then(|| self.unbroadcast(1, &b())),
         ]

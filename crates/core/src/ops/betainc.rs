@@ -2,6 +2,7 @@ use crate::cpu::math::special::Special;
 use crate::door::apply1;
 use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, blocks, err, floats, ok, rule, sig};
 use crate::tensor::{Tensor, free_faces};
+use smallvec::smallvec;
 
 /// Regularised incomplete beta function.
 pub static BETAINC: OpDef = OpDef {
@@ -19,7 +20,7 @@ pub static BETAINC: OpDef = OpDef {
                 (b - 1.0).xlog1py(-x) + (a - 1.0).xlogy(x) - (a.lgamma() + b.lgamma() - (a + b).lgamma());
             g.unbroadcast(2, &(g.dy() * log.exp()))
         };
-        vec![
+        smallvec![
             g.needs(0).then(|| super::no_gradient("betainc", "its parameter a")),
             g.needs(1).then(|| super::no_gradient("betainc", "its parameter b")),
             g.needs(2).then(density),

@@ -8,6 +8,7 @@ use crate::op::{
     ok, sig,
 };
 use crate::shape::Shape;
+use smallvec::smallvec;
 
 /// The gradient of a convolution for its input, linear in both operands.
 pub static CONV_INPUT_GRAD: OpDef = OpDef {
@@ -34,7 +35,7 @@ pub static CONV_INPUT_GRAD: OpDef = OpDef {
     gpu: Gpu::Kernel(GpuKernel::ConvInputGrad),
     grad: Grad::Rule(|g| {
         let dy = g.dy();
-        vec![
+        smallvec![
             g.needs(0).then(|| filter_grad(&dy, g.input(0).shape(), g.input(1), g.attrs())),
             g.needs(1)
                 .then(|| apply1(&super::CONV, &[&dy, g.input(0)], again(Attrs::new(), g.attrs())).or_raise()),

@@ -8,6 +8,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use smallvec::smallvec;
 
 const LISTS: &str =
     "strides and dilations have batch and channels too there, and padding is a word or explicit_paddings";
@@ -71,7 +72,7 @@ pub static DEPTHWISE_CONV: OpDef = OpDef {
 
 fn grad(g: &Backward<'_>) -> Grads {
     let (x, filter, dy) = (g.input(0), g.input(1), g.dy());
-    vec![
+    smallvec![
         g.needs(0).then(|| input_grad(x.shape(), filter, &dy, g.attrs())),
         g.needs(1).then(|| filter_grad(x, filter.shape(), &dy, g.attrs())),
     ]

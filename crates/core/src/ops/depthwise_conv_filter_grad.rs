@@ -7,6 +7,7 @@ use crate::op::{
     Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
 };
 use crate::shape::Shape;
+use smallvec::smallvec;
 
 /// The gradient of a depthwise convolution for its filter, linear in both operands.
 pub static DEPTHWISE_CONV_FILTER_GRAD: OpDef = OpDef {
@@ -27,7 +28,7 @@ pub static DEPTHWISE_CONV_FILTER_GRAD: OpDef = OpDef {
     gpu: Gpu::Kernel(GpuKernel::DepthwiseConvFilterGrad),
     grad: Grad::Rule(|g| {
         let dy = g.dy();
-        vec![
+        smallvec![
             g.needs(0).then(|| input_grad(g.input(0).shape(), &dy, g.input(1), g.attrs())),
             g.needs(1).then(|| {
                 apply1(&super::DEPTHWISE_CONV, &[g.input(0), &dy], again(Attrs::new(), g.attrs())).or_raise()

@@ -7,6 +7,7 @@ use crate::op::{
     Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
 };
 use crate::shape::Shape;
+use smallvec::smallvec;
 
 /// The gradient of a depthwise convolution for its input, linear in both operands.
 pub static DEPTHWISE_CONV_INPUT_GRAD: OpDef = OpDef {
@@ -27,7 +28,7 @@ pub static DEPTHWISE_CONV_INPUT_GRAD: OpDef = OpDef {
     gpu: Gpu::Kernel(GpuKernel::DepthwiseConvInputGrad),
     grad: Grad::Rule(|g| {
         let dy = g.dy();
-        vec![
+        smallvec![
             g.needs(0).then(|| filter_grad(&dy, g.input(0).shape(), g.input(1), g.attrs())),
             g.needs(1).then(|| {
                 apply1(&super::DEPTHWISE_CONV, &[&dy, g.input(0)], again(Attrs::new(), g.attrs())).or_raise()

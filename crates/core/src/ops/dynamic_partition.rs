@@ -7,7 +7,7 @@ use crate::op::{
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, faces};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Deals slices out to several tensors.
 pub static DYNAMIC_PARTITION: OpDef = OpDef {
@@ -29,7 +29,7 @@ pub static DYNAMIC_PARTITION: OpDef = OpDef {
         let inner = &g.x().shape()[partitions.rank()..];
         let flat: Shape = [n].iter().chain(inner).copied().collect();
         let sum = super::scatter_nd(&at, &super::concat(&dys, 0), flat);
-        vec![g.needs(0).then(|| sum.reshape(g.x().shape())), None]
+        smallvec![g.needs(0).then(|| sum.reshape(g.x().shape())), None]
     }),
     exact: Exact::Bits,
     composed: None,

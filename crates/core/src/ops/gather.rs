@@ -9,6 +9,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// Takes slices at positions along an axis.
 pub static GATHER: OpDef = OpDef {
@@ -19,7 +20,7 @@ pub static GATHER: OpDef = OpDef {
     infer,
     cpu: Cpu::Kernel(run),
     gpu: Gpu::Kernel(GpuKernel::Gather),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| back(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| back(g)), None]),
     exact: Exact::Bits,
     composed: None,
     samples: || {

@@ -8,6 +8,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// Takes slices at index vectors.
 pub static GATHER_ND: OpDef = OpDef {
@@ -19,7 +20,7 @@ pub static GATHER_ND: OpDef = OpDef {
     cpu: Cpu::Kernel(run),
     gpu: Gpu::Kernel(GpuKernel::GatherNd),
     grad: Grad::Rule(|g| {
-        vec![g.needs(0).then(|| crate::ops::scatter_nd(g.input(1), &g.dy(), g.x().shape())), None]
+        smallvec![g.needs(0).then(|| crate::ops::scatter_nd(g.input(1), &g.dy(), g.x().shape())), None]
     }),
     exact: Exact::Bits,
     composed: None,

@@ -6,6 +6,7 @@ use crate::op::{
     Attrs, Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, epilogue, err, floats,
     ok, sig,
 };
+use smallvec::smallvec;
 
 /// What flows back through a max pooling: each element of `dy` to the first maximum of its window.
 pub static MAX_POOL_GRAD: OpDef = OpDef {
@@ -31,7 +32,7 @@ pub static MAX_POOL_GRAD: OpDef = OpDef {
     gpu: Gpu::Kernel(GpuKernel::MaxPoolGrad),
     grad: Grad::Rule(|g| {
         // The places of the maxima are constant but where two are equal.
-        vec![
+        smallvec![
             g.needs(0).then(|| super::zeros_like(g.x())),
             g.needs(1).then(|| {
                 apply1(&super::MAX_POOL_GRAD_GRAD, &[g.x(), &g.dy()], again(Attrs::new(), g.attrs()))

@@ -4,6 +4,7 @@ use crate::cpu::pool::max_pool_grad_grad as run;
 use crate::op::{
     Call, Cpu, Effect, Exact, Fault, Gpu, GpuKernel, Grad, OpDef, Sample, Tf, err, floats, ok, sig,
 };
+use smallvec::smallvec;
 
 /// What a tensor of the input's shape has at the first maximum of each window: the gradient of `max_pool_grad` for `dy`.
 pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
@@ -29,7 +30,7 @@ pub static MAX_POOL_GRAD_GRAD: OpDef = OpDef {
     gpu: Gpu::Kernel(GpuKernel::MaxPoolGradGrad),
     grad: Grad::Rule(|g| {
         // The places of the maxima are constant but where two are equal.
-        vec![
+        smallvec![
             g.needs(0).then(|| super::zeros_like(g.x())),
             g.needs(1).then(|| back(g.x(), &g.dy(), g.attrs())),
         ]

@@ -8,6 +8,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, free_faces};
+use smallvec::smallvec;
 
 /// Adds slices into zeros at index vectors.
 pub static SCATTER_ND: OpDef = OpDef {
@@ -24,7 +25,7 @@ pub static SCATTER_ND: OpDef = OpDef {
         combine(ScatterOp::Add, &call.inputs[0], &call.inputs[1], &mut call.outputs[0])
     }),
     gpu: Gpu::Kernel(GpuKernel::ScatterNd),
-    grad: Grad::Rule(|g| vec![None, g.needs(1).then(|| g.dy().gather_nd(g.input(0)))]),
+    grad: Grad::Rule(|g| smallvec![None, g.needs(1).then(|| g.dy().gather_nd(g.input(0)))]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples: || {

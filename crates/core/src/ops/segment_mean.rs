@@ -1,6 +1,7 @@
 use super::segment_sum::{infer, run, samples};
 use crate::cpu::reduce::Mean;
 use crate::door::apply1;
+use smallvec::smallvec;
 
 use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
 use crate::tensor::{Tensor, faces};
@@ -19,7 +20,7 @@ pub static SEGMENT_MEAN: OpDef = OpDef {
         let many = super::cast(&super::ones_like(ids), g.x().dtype()).segment_sum(ids);
         let mut shape = crate::shape::Shape::from([many.shape()[0]]);
         (1..g.x().rank()).for_each(|_| shape.push(1));
-        vec![g.needs(0).then(|| (g.dy() / many.reshape(shape)).gather(ids, 0)), None]
+        smallvec![g.needs(0).then(|| (g.dy() / many.reshape(shape)).gather(ids, 0)), None]
     }),
     exact: Exact::Relative(1e-5),
     composed: None,

@@ -1,6 +1,7 @@
 use super::segment_sum::{infer, run, samples};
 use crate::cpu::segment::SegmentMin;
 use crate::door::apply1;
+use smallvec::smallvec;
 
 use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
 use crate::tensor::{Tensor, faces};
@@ -14,7 +15,7 @@ pub static SEGMENT_MIN: OpDef = OpDef {
     infer,
     cpu: Cpu::Dynamic(|x, _| crate::dtype::with_store_of_numbers!(x[0].dtype, T => run::<SegmentMin, T>(x))),
     gpu: Gpu::CpuOnly("the number of segments is only known when the ids are read"),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| super::segment_max::chosen(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| super::segment_max::chosen(g)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

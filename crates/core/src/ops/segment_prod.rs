@@ -4,6 +4,7 @@ use crate::door::apply1;
 use crate::op::Backward;
 use crate::op::{Attrs, Cpu, Effect, Exact, Gpu, Grad, OpDef, Tf, sig};
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// The products of runs of slices with the same id.
 pub static SEGMENT_PROD: OpDef = OpDef {
@@ -14,7 +15,7 @@ pub static SEGMENT_PROD: OpDef = OpDef {
     infer,
     cpu: Cpu::Dynamic(|x, _| crate::dtype::with_store_of_numbers!(x[0].dtype, T => run::<Prod, T>(x))),
     gpu: Gpu::CpuOnly("the number of segments is only known when the ids are read"),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| others(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| others(g)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

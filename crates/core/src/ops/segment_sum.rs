@@ -8,6 +8,7 @@ use crate::op::{
     floats, ints, ok, sig,
 };
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// Sums runs of slices with the same id.
 pub static SEGMENT_SUM: OpDef = OpDef {
@@ -18,7 +19,7 @@ pub static SEGMENT_SUM: OpDef = OpDef {
     infer,
     cpu: Cpu::Dynamic(|x, _| crate::dtype::with_store_of_numbers!(x[0].dtype, T => run::<Sum, T>(x))),
     gpu: Gpu::CpuOnly("the number of segments is only known when the ids are read"),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| g.dy().gather(g.input(1), 0)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| g.dy().gather(g.input(1), 0)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

@@ -5,6 +5,7 @@ use crate::op::{
     ok, sig,
 };
 use crate::tensor::{AsOperand, faces, operands};
+use smallvec::smallvec;
 
 /// Element-wise choice between two.
 pub static SELECT: OpDef = OpDef {
@@ -17,7 +18,7 @@ pub static SELECT: OpDef = OpDef {
     gpu: Gpu::Elementwise(&[(Class::Bool, "select(z, y, x)")]),
     grad: Grad::Rule(|g| {
         let (condition, dy) = (g.input(0), g.dy());
-        vec![
+        smallvec![
             None,
             g.needs(1).then(|| g.unbroadcast(1, &select(condition, &dy, 0.0))),
             g.needs(2).then(|| g.unbroadcast(2, &select(condition, 0.0, &dy))),

@@ -4,6 +4,7 @@ use crate::door::apply1;
 use crate::op::{
     Attrs, Call, Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, err, floats, ints, ok, sig,
 };
+use smallvec::smallvec;
 
 use crate::tensor::{Tensor, faces};
 
@@ -20,7 +21,7 @@ pub static TENSOR_SCATTER_ND_ADD: OpDef = OpDef {
     }),
     gpu: Gpu::Kernel(GpuKernel::TensorScatterNd(Combine::Add)),
     grad: Grad::Rule(|g| {
-        vec![g.needs(0).then(|| g.dy()), None, g.needs(2).then(|| g.dy().gather_nd(g.input(1)))]
+        smallvec![g.needs(0).then(|| g.dy()), None, g.needs(2).then(|| g.dy().gather_nd(g.input(1)))]
     }),
     exact: Exact::Relative(1e-5),
     composed: None,

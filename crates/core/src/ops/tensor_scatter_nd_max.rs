@@ -7,6 +7,7 @@ use crate::op::{
 use crate::op::{Backward, Grads};
 use crate::tensor::Tensor;
 use crate::tensor::faces;
+use smallvec::smallvec;
 
 /// A tensor with updates put in place where they are greater at index vectors.
 pub static TENSOR_SCATTER_ND_MAX: OpDef = OpDef {
@@ -44,7 +45,7 @@ pub(crate) fn to_the_chosen(g: &Backward<'_>) -> Grads {
     let kept = mark(x, g.y());
     let taken = mark(updates, &g.y().gather_nd(at));
     let many = &kept + super::scatter_nd(at, &taken, x.shape());
-    vec![
+    smallvec![
         g.needs(0).then(|| g.dy() * &kept / &many),
         None,
         g.needs(2).then(|| taken / many.gather_nd(at) * g.dy().gather_nd(at)),

@@ -4,6 +4,7 @@ use crate::door::apply1;
 use crate::op::{
     Attrs, Call, Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, err, floats, ints, ok, sig,
 };
+use smallvec::smallvec;
 
 use crate::tensor::{Tensor, faces};
 
@@ -20,7 +21,7 @@ pub static TENSOR_SCATTER_ND_UPDATE: OpDef = OpDef {
     }),
     gpu: Gpu::Kernel(GpuKernel::TensorScatterNd(Combine::Update)),
     grad: Grad::Rule(|g| {
-        vec![
+        smallvec![
             g.needs(0).then(|| g.dy().tensor_scatter_nd_update(g.input(1), &super::zeros_like(g.input(2)))),
             None,
             g.needs(2).then(|| g.dy().gather_nd(g.input(1))),

@@ -6,6 +6,7 @@ use crate::op::Backward;
 use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::Tensor;
 use crate::tensor::faces;
+use smallvec::smallvec;
 
 /// The greatest elements of slices by segment.
 pub static UNSORTED_SEGMENT_MAX: OpDef = OpDef {
@@ -18,7 +19,7 @@ pub static UNSORTED_SEGMENT_MAX: OpDef = OpDef {
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMax, T>(call)),
     ),
     gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Max)),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,
     samples,

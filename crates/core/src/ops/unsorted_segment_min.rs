@@ -5,6 +5,7 @@ use crate::dim::Dim;
 use crate::door::apply1;
 use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// The least elements of slices by segment.
 pub static UNSORTED_SEGMENT_MIN: OpDef = OpDef {
@@ -17,7 +18,7 @@ pub static UNSORTED_SEGMENT_MIN: OpDef = OpDef {
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<SegmentMin, T>(call)),
     ),
     gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Min)),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| chosen(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| chosen(g)), None]),
     exact: Exact::Bits,
     composed: None,
     samples,

@@ -7,6 +7,7 @@ use crate::op::Backward;
 use crate::op::{Combine, Cpu, Effect, Exact, Gpu, GpuKernel, Grad, OpDef, Tf, sig};
 use crate::tensor::Tensor;
 use crate::tensor::faces;
+use smallvec::smallvec;
 
 /// The products of slices by segment.
 pub static UNSORTED_SEGMENT_PROD: OpDef = OpDef {
@@ -19,7 +20,7 @@ pub static UNSORTED_SEGMENT_PROD: OpDef = OpDef {
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Prod, T>(call)),
     ),
     gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Mul)),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| others(g)), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| others(g)), None]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

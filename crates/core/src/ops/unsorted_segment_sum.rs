@@ -10,6 +10,7 @@ use crate::op::{
 };
 use crate::shape::Shape;
 use crate::tensor::{Tensor, faces};
+use smallvec::smallvec;
 
 /// Sums slices by segment.
 pub static UNSORTED_SEGMENT_SUM: OpDef = OpDef {
@@ -22,7 +23,7 @@ pub static UNSORTED_SEGMENT_SUM: OpDef = OpDef {
         |call| crate::dtype::with_store_of_numbers!(call.inputs[0].dtype, T => run::<Sum, T>(call)),
     ),
     gpu: Gpu::Kernel(GpuKernel::UnsortedSegment(Combine::Add)),
-    grad: Grad::Rule(|g| vec![g.needs(0).then(|| gather_known(&g.dy(), g.input(1))), None]),
+    grad: Grad::Rule(|g| smallvec![g.needs(0).then(|| gather_known(&g.dy(), g.input(1))), None]),
     exact: Exact::Relative(1e-5),
     composed: None,
     samples,

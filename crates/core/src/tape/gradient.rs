@@ -4,7 +4,7 @@ use super::sources::Source;
 use super::{Entry, GradientTape, Pause, Record, Sources, Targets, What, refresh};
 use crate::door::{with_line, with_origin};
 use crate::error::{Error, Kind, OrRaise, Place, Result};
-use crate::op::{Backward, Grad};
+use crate::op::{Attrs, Backward, Grad, Grads};
 use crate::ops;
 use crate::tensor::Tensor;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -243,6 +243,7 @@ fn cotangents<'a>(
         cotangents.add(y.id(), seed)?;
     }
     let mut breaks: Vec<Break<'a>> = vec![];
+    let none = Attrs::new();
     for (i, entry) in record.entries.iter().enumerate().rev() {
         if !entry.outputs.iter().any(|y| cotangents.has(y.id())) {
             continue;
@@ -262,14 +263,14 @@ fn cotangents<'a>(
             What::Op(op, attrs) => match op.grad {
                 Grad::None(reason) => {
                     breaks.push((i, entry, reason));
-                    Ok(vec![None; entry.inputs.len()])
+                    Ok(SmallVec::from_elem(None, entry.inputs.len()))
                 }
                 Grad::Rule(rule) => {
                     let back = Backward {
                         inputs: &entry.inputs,
                         outputs: &entry.outputs,
                         dys: &dys,
-                        attrs,
+                        attrs: attrs.as_deref().unwrap_or(&none),
                         needs: &needs,
                     };
                     let grads = crate::error::catch(|| rule(&back))?;
@@ -277,8 +278,10 @@ fn cotangents<'a>(
                     Ok(grads)
                 }
             },
-            What::Custom(_, pullback) => pullback(&dys),
-            What::Call(_, pullback) => crate::trace::explore::unit(|| pullback(&dys, &so_far)),
+            What::Custom(_, pullback) => pullback(&dys).map(Grads::from_vec),
+            What::Call(_, pullback) => {
+                crate::trace::explore::unit(|| pullback(&dys, &so_far)).map(Grads::from_vec)
+            }
         })?;
         with_origin(entry.at, || {
             for (i, (x, grad)) in entry.inputs.iter().zip(grads).enumerate().filter(|(i, _)| needs[*i]) {

@@ -43,7 +43,8 @@ pub(crate) struct Entry {
 
 #[derive(Clone)]
 pub(crate) enum What {
-    Op(&'static OpDef, Attrs),
+    /// An op, with its attributes if it has any.
+    Op(&'static OpDef, Option<Box<Attrs>>),
     /// A custom gradient, a transfer: its name and its pullback.
     Custom(&'static str, Pullback),
     /// A traced function.
@@ -375,7 +376,7 @@ fn push(inputs: &[&Tensor], outputs: &[Tensor], at: Place, what: impl Fn() -> Wh
 #[inline]
 pub(crate) fn record(op: &'static OpDef, inputs: &[&Tensor], attrs: &Attrs, outputs: &[Tensor], at: Place) {
     if is_recording() {
-        push(inputs, outputs, at, || What::Op(op, attrs.clone()));
+        push(inputs, outputs, at, || What::Op(op, (!attrs.is_empty()).then(|| Box::new(attrs.clone()))));
     }
 }
 

@@ -62,8 +62,8 @@ impl Tensor {
     }
     /// A small host tensor with these bytes.
     fn from_bytes(meta: Meta, bytes: &[u8]) -> Tensor {
-        match crate::buffer::Storage::copied(bytes) {
-            Ok(storage) => Tensor::from_storage(meta, storage),
+        match Tensor::filled(&meta, bytes.len(), |room| room.copy_from_slice(bytes)) {
+            Ok(made) => made,
             Err(error) => crate::error::raise(error),
         }
     }

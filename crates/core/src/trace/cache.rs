@@ -115,9 +115,10 @@ pub(crate) struct Hit {
 
 impl Hit {
     fn is(&self, function: &'static Function, words: &[u64], sizes: &[u64]) -> bool {
+        // Word by word: they were just written so, and wider reads would have to wait for that.
         std::ptr::eq(self.function, function)
-            && *self.words == *words
-            && *self.sizes == *sizes
+            && self.words.iter().eq(words)
+            && self.sizes.iter().eq(sizes)
             && self.generation == function.cache.generation()
     }
 }

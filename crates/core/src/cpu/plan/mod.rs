@@ -160,7 +160,7 @@ struct Frame {
     /// Room for the operands and results of a fused step, and for the results of the call.
     sources: Vec<Target>,
     targets: Vec<Target>,
-    fresh: Vec<Storage>,
+    fresh: Vec<Tensor>,
     #[allow(dead_code, reason = "the table points into it")]
     arena: Buffer,
 }

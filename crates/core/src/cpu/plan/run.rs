@@ -34,18 +34,21 @@ impl Plan {
         }
         let mut fresh = std::mem::take(&mut frame.fresh);
         for meta in &self.fresh {
-            fresh.push(Storage::room(meta.bytes().unwrap_or(usize::MAX))?);
+            fresh.push(Tensor::filled(meta, meta.bytes().unwrap_or(usize::MAX), |_| {})?);
         }
-        for (at, storage) in self.fresh_at.iter().zip(&mut fresh) {
+        for (at, tensor) in self.fresh_at.iter().zip(&mut fresh) {
             let bytes =
-                storage.bytes_mut().ok_or_else(|| Error::internal("plan", "fresh memory is shared"))?;
+                tensor.bytes_mut().ok_or_else(|| Error::internal("plan", "fresh memory is shared"))?;
             frame.table[*at] = bytes.as_mut_ptr();
         }
         self.walk(frame, variables)?;
-        let results = self.results.iter().map(|slot| self.result(slot, frame, inputs, &fresh)).collect();
+        let mut results = Results::new();
+        for i in 0..self.results.len() {
+            results.push(self.result(i, frame, inputs, &fresh)?);
+        }
         fresh.clear();
         frame.fresh = fresh;
-        results
+        Ok(results)
     }
     /// Runs the steps so that result `i` ends in `targets[i]`.
     ///
@@ -102,9 +105,14 @@ impl Plan {
             self.step(step, frame, variables)
         })
     }
-    fn result(&self, slot: &Slot, frame: &Frame, inputs: &[Tensor], fresh: &[Storage]) -> Result<Tensor> {
+    fn result(&self, i: usize, frame: &Frame, inputs: &[Tensor], fresh: &[Tensor]) -> Result<Tensor> {
+        let slot = &self.results[i];
         let storage = match slot.place {
-            Place::Output(k) => Some(fresh[k].clone()),
+            // Another result in the same memory is a tensor of its own.
+            Place::Output(k) if self.owners[k] == i && *fresh[k].meta() == slot.meta => {
+                return Ok(fresh[k].clone());
+            }
+            Place::Output(k) => fresh[k].host().cloned(),
             Place::Input(k) => inputs[k].host().cloned(),
             Place::Constant(k) => Some(self.constants[k].clone()),
             Place::Read(k) => frame.reads[k].clone(),
