@@ -4,7 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use tenfold as tf;
 use tf::optimizers::Adam;
 use tf::random::Generator;
@@ -37,8 +37,12 @@ static ALLOCATOR: Counting = Counting;
 /// The memory that is used is the whole process's: one test at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|p| p.into_inner())
+/// Runs `test` on a thread of its own while no other test runs, to the end of the thread: what it counted of memory is told then,
+/// and what it made is gone.
+fn alone(test: impl FnOnce() + Send) {
+    let _turn = TURN.lock().unwrap_or_else(|p| p.into_inner());
+    let ended = std::thread::scope(|s| s.spawn(test).join());
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
 fn allocations(calls: usize, mut call: impl FnMut()) -> usize {
@@ -89,12 +93,13 @@ fn train_step(model: &Mlp, adam: &Adam, x: &Tensor, y: &Tensor) -> Tensor {
 
 #[test]
 fn a_training_step_allocates_nothing() {
-    let _alone = alone();
-    let (model, adam) = (Mlp::new(&[64, 128, 128, 10]), Adam::new(0.001));
-    let x = Generator::from_seed(2).normal([32, 64]);
-    let y = tf::range(0, 32, 1).floormod(10).cast(tf::i32);
-    let count = allocations(200, || drop(train_step(&model, &adam, &x, &y)));
-    assert_eq!(count, 0, "in 200 calls");
+    alone(|| {
+        let (model, adam) = (Mlp::new(&[64, 128, 128, 10]), Adam::new(0.001));
+        let x = Generator::from_seed(2).normal([32, 64]);
+        let y = tf::range(0, 32, 1).floormod(10).cast(tf::i32);
+        let count = allocations(200, || drop(train_step(&model, &adam, &x, &y)));
+        assert_eq!(count, 0, "in 200 calls");
+    });
 }
 
 #[tf::function]
@@ -106,16 +111,17 @@ fn block(x: &Tensor, w: &Tensor) -> (Tensor, Tensor) {
 
 #[test]
 fn results_are_recycled_when_dropped() {
-    let _alone = alone();
-    let generator = Generator::from_seed(3);
-    let (x, w) = (generator.normal([100, 64]), generator.normal([64, 200]));
-    assert_eq!(allocations(200, || drop(block(&x, &w))), 0, "in 200 calls");
-    let before = tf::memory::stats();
-    for _ in 0..2000 {
-        drop(block(&x, &w));
-    }
-    let after = tf::memory::stats();
-    assert!(after.used + after.held <= before.used + before.held, "{before:?} {after:?}");
+    alone(|| {
+        let generator = Generator::from_seed(3);
+        let (x, w) = (generator.normal([100, 64]), generator.normal([64, 200]));
+        assert_eq!(allocations(200, || drop(block(&x, &w))), 0, "in 200 calls");
+        let before = tf::memory::stats();
+        for _ in 0..2000 {
+            drop(block(&x, &w));
+        }
+        let after = tf::memory::stats();
+        assert!(after.used + after.held <= before.used + before.held, "{before:?} {after:?}");
+    });
 }
 
 #[tf::function]
@@ -129,14 +135,14 @@ fn steps(x: &Tensor) -> Tensor {
 
 #[test]
 fn the_turns_of_a_loop_allocate_nothing() {
-    let _alone = alone();
-    let x = Generator::from_seed(4).normal([4, 5]);
-    assert_eq!(allocations(100, || drop(steps(&x))), 0, "in 100 calls of 50 turns");
+    alone(|| {
+        let x = Generator::from_seed(4).normal([4, 5]);
+        assert_eq!(allocations(100, || drop(steps(&x))), 0, "in 100 calls of 50 turns");
+    });
 }
 
 /// Calls it until nothing is new, counts what 100 calls ask for, and looks at memory before and after `steps` of them.
 fn steady(steps: usize, mut call: impl FnMut()) {
-    let _alone = alone();
     assert_eq!(allocations(100, &mut call), 0, "in 100 calls");
     tf::memory::reset_peak();
     let before = tf::memory::stats();
@@ -171,19 +177,23 @@ fn gan_pair(
 
 #[test]
 fn a_gan_allocates_nothing_and_its_memory_stays_flat() {
-    let generator = Generator::from_seed(5);
-    let (g, d) = (Mlp::new(&[16, 32, 2]), Mlp::new(&[2, 32, 1]));
-    let (d_adam, g_adam) = (Adam::new(0.001), Adam::new(0.001));
-    let (real, noise) = (generator.normal([8, 2]), generator.normal([8, 16]));
-    steady(10_000, || drop(gan_pair(&g, &d, &d_adam, &g_adam, &real, &noise)));
+    alone(|| {
+        let generator = Generator::from_seed(5);
+        let (g, d) = (Mlp::new(&[16, 32, 2]), Mlp::new(&[2, 32, 1]));
+        let (d_adam, g_adam) = (Adam::new(0.001), Adam::new(0.001));
+        let (real, noise) = (generator.normal([8, 2]), generator.normal([8, 16]));
+        steady(10_000, || drop(gan_pair(&g, &d, &d_adam, &g_adam, &real, &noise)));
+    });
 }
 
 #[test]
 fn ten_thousand_training_steps_keep_memory_flat() {
-    let (model, adam) = (Mlp::new(&[8, 16, 10]), Adam::new(0.001));
-    let x = Generator::from_seed(6).normal([8, 8]);
-    let y = tf::range(0, 8, 1).cast(tf::i32);
-    steady(10_000, || drop(train_step(&model, &adam, &x, &y)));
+    alone(|| {
+        let (model, adam) = (Mlp::new(&[8, 16, 10]), Adam::new(0.001));
+        let x = Generator::from_seed(6).normal([8, 8]);
+        let y = tf::range(0, 8, 1).cast(tf::i32);
+        steady(10_000, || drop(train_step(&model, &adam, &x, &y)));
+    });
 }
 
 #[tf::function]
@@ -203,9 +213,11 @@ fn attention_step(model: &Mlp, x: &Tensor) -> [Tensor; 3] {
 
 #[test]
 fn attention_allocates_nothing_and_its_memory_stays_flat() {
-    let model = Mlp::new(&[16, 32, 16]);
-    let x = Generator::from_seed(7).normal([24, 16]);
-    steady(10_000, || drop(attention_step(&model, &x)));
+    alone(|| {
+        let model = Mlp::new(&[16, 32, 16]);
+        let x = Generator::from_seed(7).normal([24, 16]);
+        steady(10_000, || drop(attention_step(&model, &x)));
+    });
 }
 
 #[tf::function]
@@ -226,7 +238,9 @@ fn recurrent_step(model: &Mlp, x: &Tensor) -> [Tensor; 3] {
 
 #[test]
 fn a_loop_over_time_allocates_nothing_and_its_memory_stays_flat() {
-    let model = Mlp::new(&[8, 16]);
-    let x = Generator::from_seed(8).normal([6, 3, 16]);
-    steady(10_000, || drop(recurrent_step(&model, &x)));
+    alone(|| {
+        let model = Mlp::new(&[8, 16]);
+        let x = Generator::from_seed(8).normal([6, 3, 16]);
+        steady(10_000, || drop(recurrent_step(&model, &x)));
+    });
 }
