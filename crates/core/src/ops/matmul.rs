@@ -10,7 +10,6 @@ use crate::op::{
 };
 use crate::shape::{Meta, Shape};
 use crate::tensor::{Tensor, faces};
-use smallvec::SmallVec;
 
 /// Product of the matrices in the last two axes, over broadcast batches.
 pub static MATMUL: OpDef = OpDef {
@@ -106,25 +105,29 @@ fn kernel(call: &mut Call<'_, '_>) -> Result<(), Fault> {
         true => Strides::row_major(cols, rows).transposed(),
     };
     let (a, b) = (stored(m, k, ta), stored(k, n, tb));
-    let mut runs: SmallVec<[Run; 1]> = SmallVec::new();
-    if rank == 2 {
-        runs.push((0, 0, 0, GemmShape { a, b, ..GemmShape::new(m, k, n) }));
+    let (plain, stacks): (Run, Vec<Run>);
+    let runs: &[Run] = if rank == 2 {
+        plain = (0, 0, 0, GemmShape { a, b, ..GemmShape::new(m, k, n) });
+        std::slice::from_ref(&plain)
     } else {
         let batch = |s: &[usize]| s.len() - 2;
         let (xs, ys) = (&x.shape[..batch(x.shape)], &y.shape[..batch(y.shape)]);
         let batches = &out.shape[..rank - 2];
         if (xs, ys) == (batches, batches) {
             let shape = GemmShape { a, b, ..GemmShape::new(m, k, n).batched(batches.iter().product()) };
-            runs.push((0, 0, 0, shape));
+            plain = (0, 0, 0, shape);
+            std::slice::from_ref(&plain)
         } else {
-            runs.extend(Batches::new(batches, xs, ys).runs(m, k, n, a, b));
+            stacks = Batches::new(batches, xs, ys).runs(m, k, n, a, b);
+            &stacks
         }
-    }
+    };
     for (x_at, y_at, out_at, shape) in runs {
+        let (x_at, y_at, out_at) = (*x_at, *y_at, *out_at);
         macro_rules! product {
             ($t:ty, $f:expr) => {{
                 let (a, b) = (&x.cast::<$t>()[x_at..], &y.cast::<$t>()[y_at..]);
-                $f(&shape, a, b, &mut out.cast::<$t>()[out_at..]);
+                $f(shape, a, b, &mut out.cast::<$t>()[out_at..]);
             }};
         }
         macro_rules! float {

@@ -613,7 +613,16 @@ fn repeat(row: &[u8], into: &mut [u8]) {
         2 => fill::<u16>(row, into),
         4 => fill::<u32>(row, into),
         8 => fill::<u64>(row, into),
-        n => into.chunks_mut(n).for_each(|part| part.copy_from_slice(&row[..part.len()])),
+        n => {
+            let mut done = n.min(into.len());
+            into[..done].copy_from_slice(&row[..done]);
+            // What is there is copied as one: it doubles each time.
+            while done < into.len() {
+                let more = done.min(into.len() - done);
+                into.copy_within(..more, done);
+                done += more;
+            }
+        }
     }
 }
 
