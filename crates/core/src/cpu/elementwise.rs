@@ -3,6 +3,7 @@
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
 use crate::op::{BlockFn, Call, Fault, Sizes, View, ViewMut};
+use tenfold_kernels::ahead::{PAST, Past};
 use tenfold_kernels::parallel;
 
 /// Elements of one block: a few blocks stay in the first-level cache.
@@ -55,17 +56,17 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
         return f(&slices, output.bytes);
     }
     let shape = &output.shape;
+    let large = output.bytes.len() >= PAST;
     let part = |first: usize, chunk: &mut [u8]| {
         let mut memory = Scratch::take();
         let room = BLOCK * 8;
-        let registers = memory.slice::<u8>(inputs.len() * room);
+        let (result, registers) = memory.slice::<u8>((1 + inputs.len()) * room).split_at_mut(room);
+        let past = large.then(Past::new);
         // Scalars are spread once for all blocks.
         for ((x, lie), into) in inputs.iter().zip(&lies).zip(registers.chunks_mut(room)) {
             if matches!(lie, Lie::Scalar) {
                 let each = x.dtype.size();
-                into[..BLOCK.min(n) * each]
-                    .chunks_exact_mut(each)
-                    .for_each(|e| e.copy_from_slice(&x.bytes[..each]));
+                repeat(&x.bytes[..each], &mut into[..BLOCK.min(n) * each]);
             }
         }
         for (b, block) in chunk.chunks_mut(BLOCK * size).enumerate() {
@@ -88,10 +89,43 @@ pub(crate) fn run(f: BlockFn, inputs: &[View<'_>], output: &mut ViewMut<'_>) {
                     }
                 })
                 .collect();
-            f(&slices, block);
+            match &past {
+                Some(past) => {
+                    let result = &mut result[..block.len()];
+                    f(&slices, result);
+                    past.copy(result, block);
+                }
+                None => f(&slices, block),
+            }
         }
     };
     parallel::pieces(output.bytes, CHUNK * size, work(n, 1), &part);
+}
+
+/// Fills `into` with `row` again and again.
+pub(crate) fn repeat(row: &[u8], into: &mut [u8]) {
+    match row.len() {
+        1 => into.fill(row[0]),
+        2 => fill::<u16>(row, into),
+        4 => fill::<u32>(row, into),
+        8 => fill::<u64>(row, into),
+        n => {
+            let mut done = n.min(into.len());
+            into[..done].copy_from_slice(&row[..done]);
+            // What is there is copied as one: it doubles each time.
+            while done < into.len() {
+                let more = done.min(into.len() - done);
+                into.copy_within(..more, done);
+                done += more;
+            }
+        }
+    }
+}
+
+fn fill<S: bytemuck::Pod>(value: &[u8], into: &mut [u8]) {
+    let value: S = bytemuck::pod_read_unaligned(value);
+    let whole = into.len() / size_of::<S>() * size_of::<S>();
+    bytemuck::cast_slice_mut::<u8, S>(&mut into[..whole]).fill(value);
 }
 
 /// Runs the block function that `lookup` has for the call's dtypes: for kernels that check values first.

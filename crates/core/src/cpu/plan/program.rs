@@ -7,7 +7,7 @@
 //!
 //! One of the few files with `unsafe`: threads write disjoint blocks of the outputs through raw pointers.
 
-use crate::cpu::elementwise::{BLOCK, CHUNK, Lie, lie, load, work};
+use crate::cpu::elementwise::{BLOCK, CHUNK, Lie, lie, load, repeat, work};
 use crate::cpu::reduce::{Max, Mean, Min, Monoid, Reduction, Sum, reduce_rows};
 use crate::cpu::scratch::Scratch;
 use crate::dtype::DType;
@@ -16,7 +16,7 @@ use crate::op::{BlockFn, OpDef, Sizes, View};
 use crate::ops;
 use smallvec::SmallVec;
 use std::ops::Range;
-use tenfold_kernels::ahead::ahead;
+use tenfold_kernels::ahead::{PAST, Past, ahead};
 use tenfold_kernels::chain::{Chain, Element, MOST_OPERANDS, MOST_RESULTS};
 use tenfold_kernels::parallel;
 
@@ -216,6 +216,8 @@ pub(super) struct Program {
     calls: Vec<Call>,
     /// Registers that are copied to outputs at the end of each block.
     copies: Vec<(Lane, Lane)>,
+    /// The same with large outputs, which are written past the caches.
+    past: Vec<(Lane, Lane)>,
     elements: usize,
     /// The shape with one element for each row.
     rows: Sizes,
@@ -268,9 +270,18 @@ unsafe impl Sync for Target {}
 impl Program {
     pub(super) fn new(code: Code, operands: &[Operand<'_>]) -> Program {
         let Code { nodes, shape, row, outputs, registers, instructions, stores, copies } = code;
-        let own = registers;
-        let mut registers = registers;
         let elements: usize = shape.iter().product();
+        // Large results are made in a register and written past the caches from there.
+        let plain = outputs.len() - stores;
+        let mut own = registers;
+        let mut past: SmallVec<[Option<usize>; 4]> = SmallVec::from_elem(None, plain);
+        for (register, (size, by_row)) in past.iter_mut().zip(&outputs) {
+            if !by_row && elements.saturating_mul(*size) >= PAST {
+                *register = Some(own);
+                own += 1;
+            }
+        }
+        let mut registers = own;
         let mut rows = shape.clone();
         if let (Some(last), true) = (rows.last_mut(), row > 0) {
             *last = 1;
@@ -334,12 +345,16 @@ impl Program {
         let claim = CLAIM * 1000 / work(1000, weight).max(1);
         let chunk = CHUNK.min(claim.max(elements / CLAIMS));
         let chunk = (chunk / block).max(1) * block;
-        let far = count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
+        let far =
+            std::env::var("NOASK").is_err() && count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
         let lane = |reg: Reg, narrow: bool| {
             let (base, size, walks) = match reg {
                 Reg::Input(k) => (k, inputs[k].size, matches!(inputs[k].source, Source::Same)),
                 Reg::Scratch(k, size) => (inputs.len() + k, size, false),
-                Reg::Output(k) => (inputs.len() + own + k, outputs[k].0, true),
+                Reg::Output(k) => match past[k] {
+                    Some(register) => (inputs.len() + register, outputs[k].0, false),
+                    None => (inputs.len() + own + k, outputs[k].0, true),
+                },
                 Reg::Store(k) => {
                     let k = outputs.len() - stores + k;
                     (inputs.len() + own + k, outputs[k].0, true)
@@ -352,6 +367,17 @@ impl Program {
             .map(|(from, to)| {
                 let to = lane(Reg::Store(to), false);
                 (lane(Reg::Scratch(from, to.size as usize), false), to)
+            })
+            .collect();
+        let large = (0..plain).filter(|k| past[*k].is_some());
+        let past = large
+            .map(|k| {
+                let place = Lane {
+                    base: (inputs.len() + own + k) as u16,
+                    step: outputs[k].0 as u8,
+                    ..lane(Reg::Output(k), false)
+                };
+                (lane(Reg::Output(k), false), place)
             })
             .collect();
         let calls = instructions
@@ -381,6 +407,7 @@ impl Program {
             outputs,
             calls,
             copies,
+            past,
             elements,
             rows,
             inputs,
@@ -465,6 +492,7 @@ impl Program {
         }
         (0..self.own).for_each(|k| bases.0.push(register(k)));
         targets.iter().for_each(|t| bases.0.push(t.ptr));
+        let past = (!self.past.is_empty()).then(Past::new);
         let mut at = start;
         while at < end {
             let len = self.block.min(end - at);
@@ -500,6 +528,14 @@ impl Program {
                     std::ptr::copy_nonoverlapping(from.cast_const(), into, block.bytes(to));
                 }
             }
+            for ((from, to), past) in self.past.iter().zip(past.iter().cycle()) {
+                // SAFETY: as above; no input is in the memory of such an output.
+                unsafe {
+                    let from =
+                        std::slice::from_raw_parts(bases.of(from, &block).cast_const(), block.bytes(to));
+                    past.copy(from, std::slice::from_raw_parts_mut(bases.of(to, &block), from.len()));
+                }
+            }
             at += len;
         }
     }
@@ -517,8 +553,11 @@ impl Program {
                 part(x.ptr, input.size);
             }
         }
-        for (target, (size, by_row)) in targets.iter().zip(&self.outputs) {
-            if !by_row {
+        let past = |target: usize| {
+            self.past.iter().any(|(_, to)| to.base as usize == self.inputs.len() + self.own + target)
+        };
+        for (k, (target, (size, by_row))) in targets.iter().zip(&self.outputs).enumerate() {
+            if !by_row && !past(k) {
                 part(target.ptr, *size);
             }
         }
@@ -604,30 +643,4 @@ impl Program {
 fn is_suffix(shape: &[usize], whole: &[usize]) -> bool {
     let ones = shape.iter().take_while(|d| **d == 1).count();
     whole.ends_with(&shape[ones..])
-}
-
-/// Fills `into` with `row` again and again.
-fn repeat(row: &[u8], into: &mut [u8]) {
-    match row.len() {
-        1 => into.fill(row[0]),
-        2 => fill::<u16>(row, into),
-        4 => fill::<u32>(row, into),
-        8 => fill::<u64>(row, into),
-        n => {
-            let mut done = n.min(into.len());
-            into[..done].copy_from_slice(&row[..done]);
-            // What is there is copied as one: it doubles each time.
-            while done < into.len() {
-                let more = done.min(into.len() - done);
-                into.copy_within(..more, done);
-                done += more;
-            }
-        }
-    }
-}
-
-fn fill<S: bytemuck::Pod>(value: &[u8], into: &mut [u8]) {
-    let value: S = bytemuck::pod_read_unaligned(value);
-    let whole = into.len() / size_of::<S>() * size_of::<S>();
-    bytemuck::cast_slice_mut::<u8, S>(&mut into[..whole]).fill(value);
 }
