@@ -17,9 +17,9 @@ fn spread(x: &Tensor, like: &Tensor) -> Result<Tensor> {
 }
 
 faces! {
-    /// `exp(x) / Σ exp(x)` along `axis`.
+    /// `exp(x) / Σ exp(x)` along `axis`, as a product with the reciprocal of the sum.
     ///
-    /// Source: `tf.nn.softmax`.
+    /// Source: `tf.nn.softmax`, whose kernel (`softmax_op_functor.h`) multiplies by the inverse, too.
     ///
     /// ```
     /// # use tenfold_core as tf;
@@ -28,7 +28,7 @@ faces! {
     pub fn softmax / try_softmax(x: &Tensor, axis: i64) = {
         let exp = shifted(x, axis)?.try_exp()?;
         let sum = exp.try_reduce_sum(axis, true)?;
-        super::try_divide(&exp, &sum)
+        super::try_multiply(&exp, &sum.try_reciprocal()?)
     };
     /// `x - ln Σ exp(x)` along `axis`: the logarithm of [`softmax`](crate::softmax) without its rounding to zero.
     ///
