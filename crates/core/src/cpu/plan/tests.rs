@@ -3,6 +3,7 @@ use crate::cpu::engine::interpreter;
 use crate::graph::passes::{fuse, optimise};
 use crate::trace::{Traced, trace};
 use crate::{DType, Device, Meta, Tensor, Variable};
+use tenfold_kernels::ahead::PAST;
 
 fn traced(metas: &[Meta], f: impl FnOnce(&[Tensor]) -> Vec<Tensor>) -> Traced<Vec<Tensor>> {
     let arguments: Vec<_> = metas.iter().enumerate().map(|(i, m)| (format!("x{i}"), m.clone())).collect();
@@ -75,6 +76,20 @@ fn threads_and_blocks_change_no_bit() {
     let n = 200_003;
     let x = Tensor::from_vec(values(n, 5), [n]).unwrap();
     agree(&[x], |x| vec![(&x[0] * 3.0 - 1.0) * &x[0]]);
+}
+
+#[test]
+fn large_results_are_the_same_past_the_caches() {
+    let columns = 1 << 10;
+    let rows = PAST / 4 / columns + 3;
+    let x = tf::constant(values(rows * columns, 1)).reshape([rows, columns]);
+    agree(&[x], |x| {
+        let y = &x[0] * 2.0 + 1.0;
+        // One large result that the group goes on with, a small one, and another large one of their sum.
+        let greatest = y.reduce_max(-1, true);
+        let z = (&y - &greatest).tanh() * &x[0];
+        vec![y, greatest, z]
+    });
 }
 
 #[test]
