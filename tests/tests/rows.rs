@@ -162,3 +162,45 @@ fn gates_are_kept_in_place_of_products() {
     );
     assert_eq!([count(back, "sigmoid"), count(back, "tanh"), count(back, "matmul")], [0, 0, 2], "{plan}");
 }
+
+/// A loop over rows whose weights of the state have a gradient, which is a sum of products of the turns.
+macro_rules! recurrent {
+    ($name:ident, $dtype:expr) => {
+        #[tf::function]
+        fn $name(x: &Tensor, w: &Tensor) -> [Tensor; 2] {
+            let tape = tf::GradientTape::new();
+            tape.watch(x);
+            tape.watch(w);
+            let (turns, batch, units) = (x.shape()[0], x.shape()[1], x.shape()[2]);
+            let mut h = tf::zeros_of($dtype, [batch, units]);
+            let mut all = TensorArray::new($dtype, turns.size().unwrap(), [batch, units]);
+            for (i, row) in tf::rows(x).enumerate() {
+                h = (row + h.matmul(w)).tanh();
+                all = all.write(&i, &h);
+            }
+            let loss = all.stack().square().sum();
+            tape.gradient(&loss, &[x.clone(), w.clone()])
+        }
+    };
+}
+recurrent!(recurrent32, tf::f32);
+recurrent!(recurrent64, tf::f64);
+
+fn numbers(shape: [usize; 3]) -> Tensor {
+    let n: usize = shape.iter().product();
+    Tensor::from_vec((0..n).map(|i| (i * 37 % 101) as f32 * 0.01 - 0.5).collect::<Vec<_>>(), shape).unwrap()
+}
+
+#[test]
+fn a_sum_of_products_is_computed_after_the_turns() {
+    for (turns, batch, units) in [(5, 3, 4), (1, 2, 3), (7, 40, 70), (3, 512, 2), (3, 513, 2)] {
+        let x = numbers([turns, batch, units]);
+        let w = numbers([1, units, units]).reshape([units, units]);
+        both(|| recurrent32(&x, &w).to_vec());
+        let plan = recurrent32::concrete(&x, &w).unwrap().plan(&[x.clone(), w.clone()]).unwrap();
+        // The product of a turn is one sum, or several.
+        assert_eq!(plan.matches("after all turns").count(), usize::from(batch <= 512), "{plan}");
+        let (x, w) = (x.cast(tf::f64), w.cast(tf::f64));
+        both(|| recurrent64(&x, &w).to_vec());
+    }
+}

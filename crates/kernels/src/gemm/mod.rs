@@ -18,6 +18,7 @@ pub(crate) mod kernel;
 mod lines;
 mod operand;
 pub(crate) mod output;
+mod series;
 pub(crate) mod simd;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,6 +31,7 @@ pub use integer::gemm_integer;
 use operand::Matrices;
 pub use operand::{Operand, View, strided_panel};
 pub use output::Rows;
+pub use series::gemm_series;
 pub(crate) use transpose::transpose;
 
 /// Length of a partial sum. Part of the definition of a product: changing it changes bits.

@@ -1,15 +1,17 @@
 //! Loops inside a plan.
 //!
 //! One of the few files with `unsafe`: what is carried lies in two sets of memory, the step's results and one of the loop's
-//! own. A turn reads one and writes the other, so that turns allocate nothing; rows of stacks are written in place.
+//! own. A turn reads one and writes the other, so that turns allocate nothing; rows of stacks are written in place. What can
+//! be computed from stacks after all turns is not carried (`late.rs`).
 
+use super::late::{Late, Stack};
 use super::program::Target;
 use super::{Arg, Plan, build};
 use crate::buffer::Buffer;
 use crate::cpu::spares::Spares;
 use crate::device::{Executable, Room};
 use crate::error::{Error, Result};
-use crate::graph::Node;
+use crate::graph::{Graph, Node, Value, passes};
 use crate::variable::Variable;
 use smallvec::SmallVec;
 
@@ -17,8 +19,12 @@ use smallvec::SmallVec;
 pub(super) struct Repeat {
     condition: Plan,
     body: Plan,
-    /// Bytes of each carried value.
-    carried: Vec<usize>,
+    /// How many results are carried values; the others are stacks.
+    finals: usize,
+    /// The position of each value that turns carry, and its bytes.
+    carried: Vec<(usize, usize)>,
+    /// The others: computed after all turns.
+    late: Vec<Late>,
     /// Bytes of a row of each operand that is taken by rows, the last ones.
     rows: Vec<usize>,
     /// Bytes of a row of each stack.
@@ -31,19 +37,32 @@ pub(super) struct Repeat {
 
 impl Repeat {
     pub(super) fn new(node: &Node) -> Result<Repeat> {
-        let (attrs, body) = (&node.attrs, node.attrs.graph("body"));
-        let bytes = |v: &crate::graph::Value| {
+        let (attrs, mut body) = (&node.attrs, (**node.attrs.graph("body")).clone());
+        let bytes = |body: &Graph, v: &Value| {
             let meta = body.meta(*v);
             meta.bytes().ok_or_else(|| Error::internal("plan", format!("a loop over {meta}")))
         };
-        let (carried, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
+        let (finals, rows) = (attrs.int("carried") as usize, attrs.int("rows") as usize);
         let first_row = body.inputs.len() - rows;
+        let late = Late::all(node);
+        let carried = (0..finals).filter(|k| late.iter().all(|late| late.carried != *k));
+        let carried: Vec<(usize, usize)> =
+            carried.map(|k| Ok((k, bytes(&body, &body.inputs[k])?))).collect::<Result<_>>()?;
+        let rows = body.inputs[first_row..].iter().map(|v| bytes(&body, v)).collect::<Result<_>>()?;
+        let extras = body.outputs[finals..].iter().map(|v| bytes(&body, v)).collect::<Result<_>>()?;
+        if !late.is_empty() {
+            let kept = carried.iter().map(|(k, _)| *k).chain(finals..body.outputs.len());
+            body.outputs = kept.map(|k| body.outputs[k]).collect();
+            body = passes::without_dead(body)?;
+        }
         Ok(Repeat {
             condition: build::build(attrs.graph("condition"))?,
-            body: build::build(body)?,
-            carried: body.inputs[..carried].iter().map(bytes).collect::<Result<_>>()?,
-            rows: body.inputs[first_row..].iter().map(bytes).collect::<Result<_>>()?,
-            extras: body.outputs[carried..].iter().map(bytes).collect::<Result<_>>()?,
+            body: build::build(&body)?,
+            finals,
+            carried,
+            late,
+            rows,
+            extras,
             trips: attrs.shape("trips")[0].size(),
             reverse: attrs.bool("reverse"),
             spare: Spares::new(),
@@ -51,7 +70,9 @@ impl Repeat {
     }
     /// The bytes of its plans and of its own set of carried values.
     pub(super) fn bytes(&self) -> usize {
-        self.condition.bytes() + self.body.bytes() + self.carried.iter().sum::<usize>()
+        self.condition.bytes()
+            + self.body.bytes()
+            + self.carried.iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
     pub(super) fn rooms(&self) -> Vec<Room> {
         [&self.condition, &self.body].into_iter().flat_map(|plan| plan.rooms()).collect()
@@ -61,7 +82,9 @@ impl Repeat {
             Some(n) => format!("{n} turns\n"),
             None => format!("as long as: {}", self.condition.describe()),
         };
-        format!("{turns}turn: {}", self.body.describe())
+        let late = if self.late.is_empty() { "" } else { "after all turns:\n" }.to_string();
+        let late = self.late.iter().fold(late, |text, late| text + &late.describe());
+        format!("{turns}turn: {}{late}", self.body.describe())
     }
     /// Runs the loop: `targets` are the carried values, then the stacks.
     ///
@@ -76,7 +99,7 @@ impl Repeat {
     ) -> Result<()> {
         let spare = match self.spare.take() {
             Some(spare) => spare,
-            None => self.carried.iter().map(|n| Buffer::room(*n)).collect::<Result<_>>()?,
+            None => self.carried.iter().map(|(_, n)| Buffer::room(*n)).collect::<Result<_>>()?,
         };
         // SAFETY: the caller's promise; the spare set is this run's own.
         let ran = unsafe { self.turns(operands, variables, targets, &spare) };
@@ -94,10 +117,10 @@ impl Repeat {
         spare: &[Buffer],
     ) -> Result<()> {
         let carried = self.carried.len();
-        let (finals, stacks) = targets.split_at(carried);
+        let (finals, stacks) = targets.split_at(self.finals);
         let first_row = operands.len() - self.rows.len();
         let mut args: SmallVec<[Arg; 32]> = SmallVec::from_slice(operands);
-        let mut into: SmallVec<[Target; 32]> = SmallVec::from_slice(targets);
+        let mut into: SmallVec<[Target; 32]> = SmallVec::from_slice(&targets[..carried + stacks.len()]);
         let (mut asks, mut does) = (self.condition.frame()?, self.body.frame()?);
         // With a known number of turns the last one writes the results.
         let mut to_finals = self.trips.is_none_or(|n| n % 2 == 1);
@@ -116,9 +139,9 @@ impl Repeat {
                     }
                 }
             }
-            for k in 0..carried {
-                let own = Target { ptr: spare[k].as_ptr(), bytes: self.carried[k] };
-                into[k] = if to_finals { finals[k] } else { own };
+            for ((into, spare), (k, bytes)) in into.iter_mut().zip(spare).zip(&self.carried) {
+                let own = Target { ptr: spare.as_ptr(), bytes: *bytes };
+                *into = if to_finals { finals[*k] } else { own };
             }
             let row = match (self.reverse, self.trips) {
                 (true, Some(n)) => n - 1 - turn,
@@ -134,16 +157,29 @@ impl Repeat {
             // SAFETY: a turn reads one set and writes the other; rows of operands and of stacks are inside them, because
             // both have as many rows as there are turns.
             unsafe { self.body.run_into(&mut does, &args, variables, &into)? };
-            for k in 0..carried {
-                args[k] = Arg { ptr: into[k].ptr, bytes: self.carried[k] };
+            for (into, (k, bytes)) in into.iter().zip(&self.carried) {
+                args[*k] = Arg { ptr: into.ptr, bytes: *bytes };
             }
             to_finals = !to_finals;
             turn += 1;
         }
-        for k in 0..carried {
-            if !std::ptr::eq(args[k].ptr, finals[k].ptr) {
+        for (arg, target) in args.iter().zip(finals) {
+            if !std::ptr::eq(arg.ptr, target.ptr) {
                 // SAFETY: operands and the spare set overlap no result.
-                unsafe { std::ptr::copy_nonoverlapping(args[k].ptr, finals[k].ptr, self.carried[k]) };
+                unsafe { std::ptr::copy_nonoverlapping(arg.ptr, target.ptr, arg.bytes) };
+            }
+        }
+        for late in &self.late {
+            let rows = late.stacks.map(|stack| match stack {
+                Stack::Operand(k) => operands[k],
+                Stack::Made(k) => Arg { ptr: stacks[k].ptr.cast_const(), bytes: stacks[k].bytes },
+            });
+            let into = finals[late.carried];
+            // SAFETY: stacks of operands are read only, those of results are complete; the sum overlaps none of them and
+            // nobody else has it.
+            unsafe {
+                let [a, b] = rows.map(|x| std::slice::from_raw_parts(x.ptr, x.bytes));
+                late.run(a, b, std::slice::from_raw_parts_mut(into.ptr, into.bytes));
             }
         }
         self.condition.keep(asks);

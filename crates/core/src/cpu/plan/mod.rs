@@ -9,6 +9,7 @@ mod build;
 mod chains;
 mod flow;
 mod group;
+mod late;
 mod program;
 mod run;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops;
 
-pub(super) fn run(graph: Graph) -> Result<Graph> {
+pub(crate) fn run(graph: Graph) -> Result<Graph> {
     let mut used = vec![false; graph.nodes.len()];
     for v in &graph.outputs {
         used[v.node as usize] = true;

@@ -15,6 +15,8 @@ pub mod memory;
 mod same;
 mod simplify;
 
+pub(crate) use dead::run as without_dead;
+
 use super::{Graph, Node, Value, VariableInfo};
 use crate::device::{Device, Executable};
 use crate::error::Result;
