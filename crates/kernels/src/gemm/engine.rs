@@ -174,7 +174,8 @@ impl<A, B> Product<'_, A, B> {
         // Every element of B is then packed once, in pieces that stay in the second-level cache, and A is read where it lies.
         // But its rows are not complete one after the other, to be finished while the cache has them.
         let plain = lies(self.a) && !self.b.runs_along_k() && !finishes;
-        let turned = plain && self.k >= LONG && 2 * self.n >= m && m >= vector;
+        // For 256·1024·1024 that is 8 % faster, for 784·512·512 7 % slower.
+        let turned = plain && self.k >= LONG && self.n >= 4 * m && m >= vector;
         narrow || transposed || turned
     }
 
