@@ -80,7 +80,7 @@ pub fn draw(path: &Path, groups: &[Group]) -> Result<(), Box<dyn Error>> {
     }
     let mut labels = chart.configure_series_labels();
     labels
-        .position(SeriesLabelPosition::UpperRight)
+        .position(SeriesLabelPosition::MiddleRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3));
     labels.label_font(("sans-serif", 13)).draw()?;

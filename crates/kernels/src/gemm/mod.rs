@@ -4,7 +4,7 @@
 //! changes a bit: the sum over k is cut every [`K_BLOCK`] steps; each piece is one chain of fused multiply-adds in k
 //! order that starts from zero; the pieces are added in order.
 //!
-//! Share of the peak of the machine's arithmetic, one thread of a Zen 4 (117 GFLOP/s of `f32`): 256³ 97 %, 1024³ 84 %, 64³ 93 %,
+//! Share of the peak of the machine's arithmetic, one thread of a Zen 4 (117 GFLOP/s of `f32`): 256³ 97 %, 1024³ 90 %, 64³ 93 %,
 //! 32·784·512 and its transposes 90 to 96 %, 64 times 128·64·64 88 %; `f16` and `bf16` 512³ 84 and 90 %; 8³ takes 55 ns. Where the
 //! matrix is read once it is memory that counts: 1024·1024 times a vector runs at 34 GFLOP/s, 1000·1000 along k at 20; rows a
 //! multiple of a page apart at 10.
