@@ -23,10 +23,10 @@ const FEW: usize = 48;
 const FEW_TILES: usize = 4;
 /// Rows of the vector side that lie no further apart than so many bytes are read in place: a page holds several.
 const NEAR: usize = 1024;
-/// Rows of the vector side that lie no further apart than a page are read in place by no more than so many tiles: 256·512·512 ran
-/// at 178 GFLOP/s with the vector side packed and at 211 to 221 without, 64·512·1024 on one thread at 73 and 107.
+/// Rows of the vector side that lie no further apart than a page are read in place by no more than so many tiles: 180·512·512 ran
+/// at 191 GFLOP/s with the vector side packed and at 230 without, 64·512·1024 on one thread at 73 and 107.
 const PAGE: usize = 4096;
-const MANY_TILES: usize = 44;
+const MANY_TILES: usize = 20;
 /// The same as `NEAR` for the broadcast side, whose tiles take less of a line: the filter gradient of a 3×3 convolution of 64 channels
 /// went from 77 to 82 % of the peak, on two threads from 56 to 80 %.
 const NEAR_BROADCAST: usize = 256;
@@ -79,7 +79,7 @@ fn in_place<S: Element, O: Operand<S>>(
 
 /// Whether a vector side whose items lie together, and its rows so many bytes apart, is as good as packed for so many tiles
 /// along the broadcast side.
-pub(super) fn lies_well(tiles: usize, apart: usize) -> bool {
+fn lies_well(tiles: usize, apart: usize) -> bool {
     tiles <= FEW_TILES || apart <= NEAR || apart <= PAGE && tiles <= MANY_TILES
 }
 

@@ -4,7 +4,7 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
-use super::block::{P_BLOCK, Shared, Strided, Target, lies_well, sums, whole_vectors};
+use super::block::{P_BLOCK, Shared, Strided, Target, sums, whole_vectors};
 use super::dot::dot;
 use super::element::{Element, Real};
 use super::kernel::Kernel;
@@ -373,10 +373,6 @@ impl<A, B> Product<'_, A, B> {
         let (k, n) = (self.k, self.n);
         let bytes = k.saturating_mul(n).saturating_mul(size_of::<S::Acc>());
         if self.batch != 1 || m < MANY || k == 0 || bytes > SHARED {
-            return false;
-        }
-        let well = |b: View<'_, S>| lies_well(m.div_ceil(kernel.mr), b.k * size_of::<S::Acc>());
-        if lies(self.b) && self.b.view(0).is_some_and(well) {
             return false;
         }
         let Some((c, stride)) = output.in_place(0, 0, 0) else { return false };
