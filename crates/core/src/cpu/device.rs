@@ -1,7 +1,7 @@
 //! The CPU as a device: eager calls.
 
 use super::copy;
-use super::elementwise::{self, CHUNK};
+use super::elementwise::{self, CHUNK, repeat};
 use crate::buffer::Storage;
 use crate::device::{Backend, Executable, Outputs, RemoteBuffer};
 use crate::error::{Error, Result};
@@ -120,10 +120,7 @@ pub(crate) fn short(op: &'static OpDef, inputs: &[&Tensor], out: &Meta) -> Optio
     let mut words = [0u64; REPEATED];
     let (one, size) = (slices[k], dtypes[k].size());
     let room = bytemuck::cast_slice_mut::<u64, u8>(&mut words).get_mut(..n * size)?;
-    match *one {
-        [a, b, c, d] => bytemuck::cast_slice_mut(room).fill(u32::from_ne_bytes([a, b, c, d])),
-        _ => room.chunks_exact_mut(size).for_each(|x| x.copy_from_slice(one)),
-    }
+    repeat(one, room);
     slices[k] = room;
     Some(Tensor::filled(out, bytes, |room| f(&slices[..inputs.len()], room)))
 }
