@@ -345,8 +345,7 @@ impl Program {
         let claim = CLAIM * 1000 / work(1000, weight).max(1);
         let chunk = CHUNK.min(claim.max(elements / CLAIMS));
         let chunk = (chunk / block).max(1) * block;
-        let far =
-            std::env::var("NOASK").is_err() && count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
+        let far = count <= FEW_STREAMS && elements.saturating_mul(bytes) > FAR;
         let lane = |reg: Reg, narrow: bool| {
             let (base, size, walks) = match reg {
                 Reg::Input(k) => (k, inputs[k].size, matches!(inputs[k].source, Source::Same)),
