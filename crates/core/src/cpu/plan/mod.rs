@@ -7,6 +7,7 @@
 
 mod build;
 mod chains;
+mod early;
 mod flow;
 mod group;
 mod late;
