@@ -2,10 +2,8 @@
 //!
 //! One of the few files with `unsafe`: what is carried lies in two sets of memory, the step's results and one of the loop's
 //! own. A turn reads one and writes the other, so that turns allocate nothing; rows of stacks are written in place. What can
-//! be computed from stacks after all turns is not carried (`late.rs`), and what turns would transpose is transposed before them
-//! (`early.rs`).
+//! be computed from stacks after all turns is not carried (`late.rs`).
 
-use super::early::Early;
 use super::late::{Late, Stack};
 use super::program::Target;
 use super::{Arg, Plan, build};
@@ -27,15 +25,13 @@ pub(super) struct Repeat {
     carried: Vec<(usize, usize)>,
     /// The others: computed after all turns.
     late: Vec<Late>,
-    /// Operands that turns take transposed.
-    early: Vec<Early>,
     /// Bytes of a row of each operand that is taken by rows, the last ones.
     rows: Vec<usize>,
     /// Bytes of a row of each stack.
     extras: Vec<usize>,
     trips: Option<usize>,
     reverse: bool,
-    /// The second set of carried values, then the transposed operands, from earlier runs.
+    /// The second set of carried values, from earlier runs.
     spare: Spares<Vec<Buffer>>,
 }
 
@@ -59,29 +55,24 @@ impl Repeat {
             body.outputs = kept.map(|k| body.outputs[k]).collect();
             body = passes::without_dead(body)?;
         }
-        let (condition, trips) = (attrs.graph("condition"), attrs.shape("trips")[0].size());
-        let early = Early::all(&mut body, condition, trips, finals, first_row);
         Ok(Repeat {
-            condition: build::build(condition)?,
+            condition: build::build(attrs.graph("condition"))?,
             body: build::build(&body)?,
             finals,
             carried,
             late,
-            early,
             rows,
             extras,
-            trips,
+            trips: attrs.shape("trips")[0].size(),
             reverse: attrs.bool("reverse"),
             spare: Spares::new(),
         })
     }
-    /// The bytes of what it has memory of its own for: the second set of carried values, and transposed operands.
-    fn own(&self) -> impl Iterator<Item = usize> {
-        self.carried.iter().map(|(_, bytes)| *bytes).chain(self.early.iter().map(|early| early.bytes))
-    }
     /// The bytes of its plans and of its own set of carried values.
     pub(super) fn bytes(&self) -> usize {
-        self.condition.bytes() + self.body.bytes() + self.own().sum::<usize>()
+        self.condition.bytes()
+            + self.body.bytes()
+            + self.carried.iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
     pub(super) fn rooms(&self) -> Vec<Room> {
         [&self.condition, &self.body].into_iter().flat_map(|plan| plan.rooms()).collect()
@@ -93,9 +84,7 @@ impl Repeat {
         };
         let late = if self.late.is_empty() { "" } else { "after all turns:\n" }.to_string();
         let late = self.late.iter().fold(late, |text, late| text + &late.describe());
-        let early = if self.early.is_empty() { "" } else { "before all turns:\n" }.to_string();
-        let early = self.early.iter().fold(early, |text, early| text + &early.describe());
-        format!("{turns}{early}turn: {}{late}", self.body.describe())
+        format!("{turns}turn: {}{late}", self.body.describe())
     }
     /// Runs the loop: `targets` are the carried values, then the stacks.
     ///
@@ -110,7 +99,7 @@ impl Repeat {
     ) -> Result<()> {
         let spare = match self.spare.take() {
             Some(spare) => spare,
-            None => self.own().map(Buffer::room).collect::<Result<_>>()?,
+            None => self.carried.iter().map(|(_, n)| Buffer::room(*n)).collect::<Result<_>>()?,
         };
         // SAFETY: the caller's promise; the spare set is this run's own.
         let ran = unsafe { self.turns(operands, variables, targets, &spare) };
@@ -132,15 +121,6 @@ impl Repeat {
         let first_row = operands.len() - self.rows.len();
         let mut args: SmallVec<[Arg; 32]> = SmallVec::from_slice(operands);
         let mut into: SmallVec<[Target; 32]> = SmallVec::from_slice(&targets[..carried + stacks.len()]);
-        for (early, own) in self.early.iter().zip(&spare[carried..]) {
-            let from = args[early.operand];
-            // SAFETY: operands may be read; the memory is this run's own, and no argument until now.
-            unsafe {
-                let x = std::slice::from_raw_parts(from.ptr, from.bytes);
-                early.run(x, std::slice::from_raw_parts_mut(own.as_ptr(), early.bytes));
-            }
-            args[early.operand].ptr = own.as_ptr().cast_const();
-        }
         let (mut asks, mut does) = (self.condition.frame()?, self.body.frame()?);
         // With a known number of turns the last one writes the results.
         let mut to_finals = self.trips.is_none_or(|n| n % 2 == 1);

@@ -7,7 +7,6 @@
 
 mod build;
 mod chains;
-mod early;
 mod flow;
 mod group;
 mod late;
