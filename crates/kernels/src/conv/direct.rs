@@ -44,7 +44,7 @@ unsafe impl<T: Sync> Sync for Ready<T> {}
 
 impl<T: Copy> Ready<T> {
     fn block(&self, k: &Range<usize>) -> Readable<T> {
-        self.0.block(k)
+        self.0.block(k, 0)
     }
 }
 

@@ -23,8 +23,10 @@ const FEW: usize = 48;
 const FEW_TILES: usize = 4;
 /// Rows of the vector side that lie no further apart than so many bytes are read in place: a page holds several.
 const NEAR: usize = 1024;
-/// Rows of the vector side that lie no further apart than a page are read in place by no more than so many tiles: 180·512·512 ran
-/// at 191 GFLOP/s with the vector side packed and at 230 without, 64·512·1024 on one thread at 73 and 107.
+/// Rows of the vector side that lie less than a page apart are read in place by no more than so many tiles: 180·512·512 ran at
+/// 191 GFLOP/s with the vector side packed and at 230 without. Rows a whole page apart compete for the same lines: 64·512·1024 ran
+/// at 188 packed and, with operands that were in no cache, at 115 in place. So did products of more rows, at 170 and 193, which
+/// read them again and again.
 const PAGE: usize = 4096;
 const MANY_TILES: usize = 20;
 /// The same as `NEAR` for the broadcast side, whose tiles take less of a line: the filter gradient of a 3×3 convolution of 64 channels
@@ -79,13 +81,12 @@ fn in_place<S: Element, O: Operand<S>>(
 
 /// Whether a vector side whose items lie together, and its rows so many bytes apart, is as good as packed for so many tiles
 /// along the broadcast side.
-fn lies_well(tiles: usize, apart: usize) -> bool {
-    tiles <= FEW_TILES || apart <= NEAR || apart <= PAGE && tiles <= MANY_TILES
+pub(super) fn lies_well(tiles: usize, apart: usize) -> bool {
+    tiles <= FEW_TILES || apart <= NEAR || apart < PAGE && tiles <= MANY_TILES
 }
 
 /// Writes the sums over `k` of the items of P times the items of Q, and calls `done` with items of P, counted from the first of
-/// `p.1`, when their sums are complete. `ready` is what [`whole_vectors`] made of Q, if it did, whose items and k are then the
-/// first ones.
+/// `p.1`, when their sums are complete. `ready` is all of Q, made ready before; `q.1` then begins with one of its panels.
 ///
 /// # Safety
 /// `to.c` with the strides `c` starts a result of `p.1.len()` by `q.1.len()` elements that only this call uses.
@@ -111,7 +112,7 @@ pub(super) unsafe fn sums<S: Element, P: Operand<S>, Q: Operand<S>>(
         let kc = k_now.len();
         let add = to.add || k0 > k.start;
         let q_place = match ready {
-            Some(all) => Some(all.block(&k_now)),
+            Some(all) => Some(all.block(&k_now, q_items.start / kernel.nr)),
             None => in_place(q, batch, &q_items, &k_now, kernel.nr, |outer, k| {
                 outer == 1 && (lies_well(p_tiles, k * size) || kc <= SHORT)
             }),
@@ -261,15 +262,24 @@ pub(crate) struct Whole<T> {
 }
 
 impl<T> Whole<T> {
-    /// What tiles read for `k`, the whole of a block of the sums.
-    pub(crate) fn block(&self, k: &Range<usize>) -> Readable<T> {
-        match self.packed {
-            Some((all, nr)) => {
-                let start = self.place.start.wrapping_add(k.start * all);
-                Readable { start, group: nr * k.len(), ..self.place }
-            }
-            None => Readable { start: self.place.start.wrapping_add(k.start * self.place.k), ..self.place },
-        }
+    /// What [`pack_whole`] made.
+    ///
+    /// # Panics
+    /// Unless it has room for whole panels, and no more.
+    pub(super) fn of(panels: &[T], items: usize, k: usize, nr: usize) -> Whole<T> {
+        let all = items.next_multiple_of(nr);
+        assert_eq!(panels.len(), all * k, "elements of a packed operand, {k} by {items}");
+        let place = Readable { start: panels.as_ptr(), group: 0, outer: 1, k: nr };
+        Whole { place, packed: Some((all, nr)) }
+    }
+
+    /// What tiles read from panel `first` on for `k`, the whole of a block of the sums.
+    pub(crate) fn block(&self, k: &Range<usize>, first: usize) -> Readable<T> {
+        let (at, group) = match self.packed {
+            Some((all, nr)) => (k.start * all, nr * k.len()),
+            None => (k.start * self.place.k, self.place.group),
+        };
+        Readable { start: self.place.start.wrapping_add(at + first * group), group, ..self.place }
     }
 }
 
@@ -286,8 +296,22 @@ pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
     if let Some(place) = in_place(q, 0, &(0..items), &(0..k), nr, near) {
         return Whole { place, packed: None };
     }
+    pack_whole(q, items, k, nr, scratch.slice(items.next_multiple_of(nr) * k))
+}
+
+/// Packs all items of an operand on the vector side for all of `k`, by all threads. The panels live as long as the result is used.
+///
+/// # Panics
+/// Unless there is room for whole panels, and no more.
+pub(super) fn pack_whole<S: Element, Q: Operand<S>>(
+    q: &Q,
+    items: usize,
+    k: usize,
+    nr: usize,
+    panels: &mut [S::Acc],
+) -> Whole<S::Acc> {
+    let whole = Whole::of(panels, items, k, nr);
     let all = items.next_multiple_of(nr);
-    let panels = scratch.slice::<S::Acc>(all * k);
     let to = Shared(panels.as_mut_ptr());
     // A few k of all items to a task: a matrix whose items lie together is then read from one end to the other.
     let work = parallel::multiply_adds(all * k * 8);
@@ -302,8 +326,7 @@ pub(crate) fn whole_vectors<S: Element, Q: Operand<S>>(
             q.copy_panel(0, first..items.min(first + nr), some.clone(), nr, to);
         }
     });
-    let place = Readable { start: panels.as_ptr(), group: 0, outer: 1, k: nr };
-    Whole { place, packed: Some((all, nr)) }
+    whole
 }
 
 /// Items of an operand on the vector side for some of `k`, where they lie if that is as good as packed.

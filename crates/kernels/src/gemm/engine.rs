@@ -4,7 +4,7 @@
 //! [`K_BLOCK`] consecutive k; a partial sum is one chain of fused multiply-adds in k order that starts from zero.
 //! Everything else here (sides, packing, block sizes, tasks) is free to follow the machine.
 
-use super::block::{P_BLOCK, Shared, Strided, Target, sums, whole_vectors};
+use super::block::{P_BLOCK, Shared, Strided, Target, Whole, sums, whole_vectors};
 use super::dot::dot;
 use super::element::{Element, Real};
 use super::kernel::Kernel;
@@ -116,6 +116,19 @@ impl Grid {
     }
 }
 
+/// How the blocks of a product are computed.
+#[derive(Clone, Copy)]
+struct Way<T> {
+    /// Whether B takes the broadcast side.
+    swap: bool,
+    kernel: Kernel<T>,
+    /// All of B, made ready before.
+    ready: Option<Whole<T>>,
+}
+
+// SAFETY: what is ready is read only, and lives until the product is computed.
+unsafe impl<T: Sync> Sync for Way<T> {}
+
 impl<A, B> Product<'_, A, B> {
     /// Computes all products into rows of `c`, adding to what is there if `accumulate`, then applies the epilogue.
     ///
@@ -127,35 +140,57 @@ impl<A, B> Product<'_, A, B> {
         A: Operand<S>,
         B: Operand<S>,
     {
+        self.run_with(c, rows, accumulate, epilogue, None);
+    }
+
+    /// The same with all of B packed before, if `ready`: then B itself is not looked at, and there is one product.
+    pub(super) fn run_with<S>(
+        &self,
+        c: &mut [S],
+        rows: Rows,
+        accumulate: bool,
+        epilogue: Epilogue<'_, S>,
+        ready: Option<Whole<S::Acc>>,
+    ) where
+        S: Element,
+        A: Operand<S>,
+        B: Operand<S>,
+    {
         let (m, n) = (rows.count(), self.n);
         if self.batch == 0 || m == 0 || n == 0 {
             return;
         }
-        let swap = self.swap.unwrap_or_else(|| self.b_broadcasts(m, epilogue.finish.is_some()));
-        let kernel =
-            if swap { S::Acc::kernel(n, m, lies(self.a)) } else { S::Acc::kernel(m, n, lies(self.b)) };
+        let swap =
+            ready.is_none() && self.swap.unwrap_or_else(|| self.b_broadcasts(m, epilogue.finish.is_some()));
+        let kernel = match swap {
+            true => S::Acc::kernel(n, m, lies(self.a)),
+            false => S::Acc::kernel(m, n, ready.is_none() && lies(self.b)),
+        };
+        let way = Way { swap, kernel, ready };
         let work = self.work(m);
         let tasks = parallel::parts(work);
         let output = Output::new(c, self.batch, rows, n, accumulate, epilogue);
-        if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
-            parallel::indices(self.batch, work, &|batch| self.dot(batch, &output));
+        if ready.is_none() {
+            if m == 1 && n == 1 && self.a.view(0).is_some() && self.b.view(0).is_some() {
+                parallel::indices(self.batch, work, &|batch| self.dot(batch, &output));
+                return;
+            }
+            if self.along_k(m, work, &output) {
+                return;
+            }
+        }
+        if !swap && self.shared(m, tasks, way, work, &output) {
             return;
         }
-        if self.along_k(m, work, &output) {
-            return;
-        }
-        if !swap && self.shared(m, tasks, kernel, work, &output) {
-            return;
-        }
-        let grid = self.grid(m, tasks, swap, kernel);
+        let grid = self.grid(m, tasks, way);
         let blocks = self.batch * grid.per_product;
         let chunks = self.k.div_ceil(K_BLOCK);
         if blocks < tasks && chunks > 1 && m * n <= SPLIT_ELEMENTS / chunks {
             for index in 0..blocks {
-                self.split_k(&grid.block(index), swap, kernel, work / blocks, &output);
+                self.split_k(&grid.block(index), way, work / blocks, &output);
             }
         } else {
-            parallel::indices(blocks, work, &|index| self.block(&grid.block(index), swap, kernel, &output));
+            parallel::indices(blocks, work, &|index| self.block(&grid.block(index), way, &output));
         }
     }
 
@@ -186,7 +221,8 @@ impl<A, B> Product<'_, A, B> {
         parallel::multiply_adds(products.saturating_mul(self.k.max(1)).saturating_mul(self.batch))
     }
 
-    fn grid<T>(&self, m: usize, tasks: usize, swap: bool, kernel: Kernel<T>) -> Grid {
+    fn grid<T>(&self, m: usize, tasks: usize, way: Way<T>) -> Grid {
+        let Way { swap, kernel, .. } = way;
         let q_span = Q_BLOCK_BYTES / size_of::<T>();
         let (row_unit, col_unit) = if swap { (kernel.nr, kernel.mr) } else { (kernel.mr, kernel.nr) };
         let (row_max, col_max) = if swap { (q_span, P_SPAN) } else { (P_SPAN, q_span) };
@@ -211,7 +247,7 @@ impl<A, B> Product<'_, A, B> {
     }
 
     /// Computes one block of the result with its epilogue.
-    fn block<S>(&self, block: &Block, swap: bool, kernel: Kernel<S::Acc>, output: &Output<'_, S>)
+    fn block<S>(&self, block: &Block, way: Way<S::Acc>, output: &Output<'_, S>)
     where
         S: Element,
         A: Operand<S>,
@@ -224,13 +260,13 @@ impl<A, B> Product<'_, A, B> {
         unsafe {
             if let Some((c, stride)) = output.in_place(batch, row, col) {
                 // Rows are finished while L2 has them, if it is rows that the kernel takes some at a time.
-                let early = !swap && self.k > 0 && output.finishes();
+                let early = !way.swap && self.k > 0 && output.finishes();
                 let done = |some: Range<usize>| {
                     if early {
                         output.finish(batch, row + some.start, some.len(), col, width);
                     }
                 };
-                self.sums(block, 0..self.k, swap, kernel, c, stride, output.accumulate, &done);
+                self.sums(block, 0..self.k, way, c, stride, output.accumulate, &done);
                 if early {
                     return;
                 }
@@ -241,7 +277,7 @@ impl<A, B> Product<'_, A, B> {
                     output.read(batch, row, col, width, sums);
                 }
                 let c = sums.as_mut_ptr();
-                self.sums(block, 0..self.k, swap, kernel, c, width, output.accumulate, &|_| ());
+                self.sums(block, 0..self.k, way, c, width, output.accumulate, &|_| ());
                 output.write(batch, row, col, width, sums);
             }
             output.finish(batch, row, rows.len(), col, width);
@@ -357,14 +393,7 @@ impl<A, B> Product<'_, A, B> {
     }
 
     /// Computes one product of many rows with B packed once for all of them, and answers whether it was one.
-    fn shared<S>(
-        &self,
-        m: usize,
-        tasks: usize,
-        kernel: Kernel<S::Acc>,
-        work: usize,
-        output: &Output<'_, S>,
-    ) -> bool
+    fn shared<S>(&self, m: usize, tasks: usize, way: Way<S::Acc>, work: usize, output: &Output<'_, S>) -> bool
     where
         S: Element,
         A: Operand<S>,
@@ -377,7 +406,8 @@ impl<A, B> Product<'_, A, B> {
         }
         let Some((c, stride)) = output.in_place(0, 0, 0) else { return false };
         let mut scratch = Scratch::take();
-        let q = whole_vectors(self.b, n, k, kernel.nr, &mut scratch);
+        let Way { kernel, ready, .. } = way;
+        let q = ready.unwrap_or_else(|| whole_vectors(self.b, n, k, kernel.nr, &mut scratch));
         let q = Shared((q, c));
         // Equal strips, as many for each thread.
         let strips = m.div_ceil(P_BLOCK).next_multiple_of(threads::get().min(tasks));
@@ -419,14 +449,8 @@ impl<A, B> Product<'_, A, B> {
     }
 
     /// Computes one block with its k-blocks shared out among threads: the same partial sums, added in the same order.
-    fn split_k<S>(
-        &self,
-        block: &Block,
-        swap: bool,
-        kernel: Kernel<S::Acc>,
-        work: usize,
-        output: &Output<'_, S>,
-    ) where
+    fn split_k<S>(&self, block: &Block, way: Way<S::Acc>, work: usize, output: &Output<'_, S>)
+    where
         S: Element,
         A: Operand<S>,
         B: Operand<S>,
@@ -441,9 +465,7 @@ impl<A, B> Product<'_, A, B> {
         parallel::indices(chunks, work, &|chunk| {
             let k = chunk * K_BLOCK..self.k.min((chunk + 1) * K_BLOCK);
             // SAFETY: each chunk has `size` elements of `partials` of its own, as `rows.len()` rows of `width`.
-            unsafe {
-                self.sums(block, k, swap, kernel, shared.get().add(chunk * size), width, false, &|_| ())
-            }
+            unsafe { self.sums(block, k, way, shared.get().add(chunk * size), width, false, &|_| ()) }
         });
         // SAFETY: this thread alone works on the block, which lies within the result.
         unsafe {
@@ -473,8 +495,7 @@ impl<A, B> Product<'_, A, B> {
         &self,
         block: &Block,
         k: Range<usize>,
-        swap: bool,
-        kernel: Kernel<S::Acc>,
+        way: Way<S::Acc>,
         c: *mut S::Acc,
         stride: usize,
         add: bool,
@@ -492,6 +513,7 @@ impl<A, B> Product<'_, A, B> {
             }
         }
         let to = Target { c, add };
+        let Way { swap, kernel, ready } = way;
         // SAFETY: passed on, with the result described along the sides P and Q.
         unsafe {
             if swap {
@@ -499,7 +521,7 @@ impl<A, B> Product<'_, A, B> {
                 sums(kernel, batch, (self.b, cols), (self.a, rows), k, c, to, None, &|_| ());
             } else {
                 let c = Strided { p: stride, q: 1 };
-                sums(kernel, batch, (self.a, rows), (self.b, cols), k, c, to, None, done);
+                sums(kernel, batch, (self.a, rows), (self.b, cols), k, c, to, ready, done);
             }
         }
     }

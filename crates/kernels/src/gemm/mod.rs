@@ -18,6 +18,7 @@ pub(crate) mod kernel;
 mod lines;
 mod operand;
 pub(crate) mod output;
+mod packed;
 mod series;
 pub(crate) mod simd;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use integer::gemm_integer;
 use operand::Matrices;
 pub use operand::{Operand, View, strided_panel};
 pub use output::Rows;
+pub use packed::{gemm_packed, pack, packed_len, packing_pays};
 pub use series::gemm_series;
 pub(crate) use transpose::transpose;
 
