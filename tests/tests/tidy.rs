@@ -43,6 +43,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("benches/src/limits.rs", "calls what the machine has the instructions for"),
     ("crates/core/src/buffer.rs", "memory that adopts vectors and is shared by threads"),
     ("crates/core/src/cpu/plan/flow.rs", "two sets of memory for what a loop carries"),
+    ("crates/core/src/cpu/plan/packed.rs", "packed matrices lie in the arena from turn to turn"),
     ("crates/core/src/cpu/plan/program.rs", "blocks of one arena as inputs and output of a step"),
     ("crates/core/src/cpu/plan/mod.rs", "a frame, with the addresses of its memory, changes threads"),
     ("crates/core/src/cpu/plan/run.rs", "disjoint parts of one arena handed to kernels"),

@@ -250,13 +250,7 @@ fn plain(x: &Tensor, y: &Tensor, ta: bool, tb: bool) -> Option<Result<Tensor>> {
         return None;
     }
     let (a, b) = (x.host()?.bytes(), y.host()?.bytes());
-    let mut shape = GemmShape::new(m, k, n);
-    if ta {
-        shape = shape.transpose_a();
-    }
-    if tb {
-        shape = shape.transpose_b();
-    }
+    let shape = GemmShape::new(m, k, n).transposed(ta, tb);
     let meta = Meta::new(DType::F32, [m, n]);
     let made = Storage::room(meta.bytes()?).map(|mut storage| {
         if let Some(room) = storage.bytes_mut() {

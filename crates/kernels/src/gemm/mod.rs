@@ -127,6 +127,12 @@ impl GemmShape {
         GemmShape { b: Strides::row_major(self.n, self.k).transposed(), ..self }
     }
 
+    /// The same product with A, B, or both stored transposed.
+    pub fn transposed(self, a: bool, b: bool) -> GemmShape {
+        let shape = if a { self.transpose_a() } else { self };
+        if b { shape.transpose_b() } else { shape }
+    }
+
     /// `batch` such products, one after the other in each slice.
     pub fn batched(self, batch: usize) -> GemmShape {
         GemmShape { batch, ..self }

@@ -1,6 +1,6 @@
 //! Building a plan: places for values, steps for groups.
 
-use super::{Argument, Place, Plan, Repeat, Slot, Step};
+use super::{Argument, Place, Plan, Repeat, Slot, Step, packed};
 use crate::buffer::Storage;
 use crate::cpu::device::sizes;
 use crate::cpu::spares::Spares;
@@ -12,11 +12,17 @@ use crate::ops;
 use crate::shape::Meta;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// How many of its largest values a plan remembers.
 const ROOMS: usize = 16;
 
 pub(super) fn build(graph: &Graph) -> Result<Plan> {
+    build_turn(graph, &(0..0))
+}
+
+/// The plan of a loop's turn; the arguments `fixed` are the same in every turn.
+pub(super) fn build_turn(graph: &Graph, fixed: &Range<usize>) -> Result<Plan> {
     let groups = fuse::groups(graph);
     let mut builder = Builder {
         graph,
@@ -32,8 +38,9 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
     };
     builder.roots();
     builder.places(&groups)?;
-    let arena = builder.arena(&groups)?;
-    builder.enter();
+    let drafts = builder.packs(fixed);
+    let (arena, panels) = builder.arena(&groups, &drafts)?;
+    builder.enter(&panels);
     let steps = builder.steps(&groups)?;
     let results = graph.outputs.iter().map(|v| builder.slot(*v)).collect::<Result<Vec<_>>>()?;
     let rooms = builder.rooms();
@@ -46,7 +53,10 @@ pub(super) fn build(graph: &Graph) -> Result<Plan> {
         }
         _ => None,
     };
+    let at = |place: &Place| builder.entry.get(place).copied().unwrap_or(usize::MAX);
+    let packed = drafts.into_iter().zip(panels).map(|(draft, place)| draft.at(at(&place), place)).collect();
     Ok(Plan {
+        packed,
         nodes: graph.nodes.clone(),
         steps,
         arena,
@@ -169,34 +179,41 @@ impl Builder<'_> {
         Ok(())
     }
     /// Makes the table: one entry for each place.
-    fn enter(&mut self) {
+    fn enter(&mut self, panels: &[Place]) {
         let mut places: Vec<(Value, Place)> = self.place.iter().map(|(v, p)| (*v, *p)).collect();
         places.sort_unstable_by_key(|(v, _)| *v);
-        for (_, place) in places {
+        for place in places.into_iter().map(|(_, place)| place).chain(panels.iter().copied()) {
             self.entry.entry(place).or_insert_with(|| {
                 self.entries.push(place);
                 self.entries.len() - 1
             });
         }
     }
-    /// Plans the arena and writes the offsets; returns its size.
-    fn arena(&mut self, groups: &[fuse::Group]) -> Result<usize> {
+    /// Plans the arena and writes the offsets; returns its size, and where what is packed lies.
+    fn arena(&mut self, groups: &[fuse::Group], packs: &[packed::Draft]) -> Result<(usize, Vec<Place>)> {
         let lives = self.lives(groups);
         let mut values: Vec<Value> =
             self.place.iter().filter(|(_, p)| matches!(p, Place::Arena(_))).map(|(v, _)| *v).collect();
         values.sort_unstable();
-        let table: Vec<memory::Life> = values
+        let mut table: Vec<memory::Life> = values
             .iter()
             .map(|v| {
                 let (from, to) = lives.get(v).copied().unwrap_or((0, groups.len()));
                 memory::Life { bytes: self.graph.meta(*v).bytes().unwrap_or(0), from, to }
             })
             .collect();
+        // What is packed stays from one turn to the next.
+        let stays = |draft: &packed::Draft| {
+            let bytes = draft.meta.bytes().unwrap_or(usize::MAX);
+            memory::Life { bytes, from: 0, to: groups.len() }
+        };
+        table.extend(packs.iter().map(stays));
         let (offsets, size) = memory::plan(&table);
+        let panels = offsets[values.len()..].iter().map(|offset| Place::Arena(*offset)).collect();
         for (v, offset) in values.into_iter().zip(offsets) {
             self.place.insert(v, Place::Arena(offset));
         }
-        Ok(size)
+        Ok((size, panels))
     }
     pub(super) fn slot(&self, v: Value) -> Result<Slot> {
         let meta = self.graph.meta(v).clone();

@@ -2,7 +2,8 @@
 //!
 //! One of the few files with `unsafe`: what is carried lies in two sets of memory, the step's results and one of the loop's
 //! own. A turn reads one and writes the other, so that turns allocate nothing; rows of stacks are written in place. What can
-//! be computed from stacks after all turns is not carried (`late.rs`).
+//! be computed from stacks after all turns is not carried (`late.rs`), and what turns multiply by is packed before the first one
+//! (`packed.rs`).
 
 use super::late::{Late, Stack};
 use super::program::Target;
@@ -14,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Value, passes};
 use crate::variable::Variable;
 use smallvec::SmallVec;
+
+/// So many turns are too few to pack for them what they multiply by.
+const FEW_TURNS: usize = 4;
 
 /// A loop whose sizes are all known.
 pub(super) struct Repeat {
@@ -57,7 +61,11 @@ impl Repeat {
         }
         Ok(Repeat {
             condition: build::build(attrs.graph("condition"))?,
-            body: build::build(&body)?,
+            // In a few turns packing costs what it saves.
+            body: match attrs.shape("trips")[0].size() {
+                Some(0..FEW_TURNS) => build::build(&body)?,
+                _ => build::build_turn(&body, &(finals..first_row))?,
+            },
             finals,
             carried,
             late,
@@ -153,6 +161,10 @@ impl Repeat {
             }
             for (k, bytes) in self.extras.iter().enumerate() {
                 into[carried + k] = Target { ptr: stacks[k].ptr.wrapping_add(row * bytes), bytes: *bytes };
+            }
+            if turn == 0 {
+                // SAFETY: the arguments are operands, which the caller vouches for.
+                unsafe { self.body.pack(&mut does, &args) };
             }
             // SAFETY: a turn reads one set and writes the other; rows of operands and of stacks are inside them, because
             // both have as many rows as there are turns.

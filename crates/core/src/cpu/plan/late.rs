@@ -68,13 +68,7 @@ impl Late {
             if inner > K_BLOCK {
                 return None;
             }
-            let mut shape = GemmShape::new(m, inner, n).batched(turns);
-            if ta {
-                shape = shape.transpose_a();
-            }
-            if tb {
-                shape = shape.transpose_b();
-            }
+            let shape = GemmShape::new(m, inner, n).batched(turns).transposed(ta, tb);
             let stacks = [stack(node, makes.inputs[0])?, stack(node, makes.inputs[1])?];
             let backwards = node.attrs.bool("reverse");
             Some(Late { carried: k, stacks, dtype: meta.dtype, shape, backwards, node: sum.clone() })

@@ -10,6 +10,7 @@ mod chains;
 mod flow;
 mod group;
 mod late;
+mod packed;
 mod program;
 mod run;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::shape::Meta;
 use crate::tensor::Tensor;
 use crate::variable::Variable;
 use flow::Repeat;
+use packed::Packed;
 use program::{Program, Target};
 use std::sync::Arc;
 
@@ -120,6 +122,8 @@ pub(super) struct Plan {
     nodes: Vec<Node>,
     steps: Vec<Step>,
     constants: Vec<Storage>,
+    /// Of a loop's turn: the products by a matrix that is packed before the first one.
+    packed: Vec<Packed>,
     /// What each entry of a frame's table is.
     entries: Vec<Place>,
     arguments: Vec<Argument>,
@@ -234,6 +238,7 @@ impl Executable for Plan {
                 }
             };
         }
+        self.packed.iter().for_each(|packed| text += &packed.describe());
         text + &self.memory_map()
     }
     fn temporary(&self) -> Option<usize> {

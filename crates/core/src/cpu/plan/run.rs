@@ -3,6 +3,7 @@
 //! One of the few files with `unsafe`: operands and results of a step lie in one arena, where the memory plan keeps
 //! those that live at the same time apart.
 
+use super::packed::Packed;
 use super::program::{Program, Target};
 use super::{Arg, Frame, Place, Plan, Product, Slot, Step, Store, engine};
 use crate::buffer::Storage;
@@ -148,12 +149,18 @@ impl Plan {
                 copy::run(copies, &views, &mut results);
                 Ok(())
             }
-            Step::Kernel { node, inputs: operands, outputs } => {
-                let node = &self.nodes[*node as usize];
+            Step::Kernel { node: number, inputs: operands, outputs } => {
+                let node = &self.nodes[*number as usize];
                 // SAFETY: as for a fused step.
                 let views = unsafe { views(operands, frame)? };
                 // SAFETY: as above.
                 let mut results = unsafe { results(outputs, frame)? };
+                if let Some(packed) = self.packed(*number) {
+                    // SAFETY: no step writes what is packed.
+                    let panels = unsafe { bytes(&packed.panels, frame)? };
+                    packed.run(views[0].bytes, panels, results[0].bytes, None);
+                    return Ok(());
+                }
                 run_kernel(node.op, &metas(operands), &views, &node.attrs, &node.outputs, &mut results)
                     .map_err(|fault| explain(node, fault, operands))
             }
@@ -231,16 +238,19 @@ impl Plan {
             None => None,
             // SAFETY: as above; the product reads no variable that the group writes.
             Some(product) => Some(unsafe {
+                let packed = self.packed(product.node);
+                let panels = packed.map(|packed| bytes(&packed.panels, frame)).transpose()?;
                 (
                     product,
+                    packed.zip(panels),
                     views(&product.inputs, frame)?,
                     results(std::slice::from_ref(&product.output), frame)?,
                 )
             }),
         };
         write(stores, frame, variables, targets, |targets| match joined {
-            Some((product, views, mut made)) => {
-                self.produce(product, program, &views, &mut made, sources, targets)
+            Some((product, packed, views, mut made)) => {
+                self.produce(product, packed, program, &views, &mut made, sources, targets)
             }
             None => {
                 // SAFETY: as above; what is written of variables is memory that only this step has, or an operand's own of
@@ -251,9 +261,11 @@ impl Plan {
         })
     }
     /// Runs a product, and the group behind it on each run of elements that is finished.
+    #[allow(clippy::too_many_arguments, reason = "what a step is made of, taken apart")]
     fn produce<'b>(
         &self,
         product: &Product,
+        packed: Option<(&Packed, &[u8])>,
         program: &Program,
         views: &[View<'b>],
         made: &mut [ViewMut<'b>],
@@ -275,8 +287,11 @@ impl Plan {
         };
         let joined = product.output.bytes > NEAR;
         let finish: Option<&Finish<'_>> = if joined { Some(&finish) } else { None };
-        kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish })
-            .map_err(|fault| explain(node, fault, &product.inputs))?;
+        match packed {
+            Some((packed, panels)) => packed.run(views[0].bytes, panels, made[0].bytes, finish),
+            None => kernel(&mut Call { inputs: views, outputs: made, attrs: &node.attrs, finish })
+                .map_err(|fault| explain(node, fault, &product.inputs))?,
+        }
         if !joined {
             // SAFETY: the product is finished; the rest is as for a fused step.
             unsafe { program.run(sources, targets) };
