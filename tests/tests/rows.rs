@@ -204,3 +204,59 @@ fn a_sum_of_products_is_computed_after_the_turns() {
         both(|| recurrent64(&x, &w).to_vec());
     }
 }
+
+/// Multiplies by a turned matrix until the sum of squares is large enough.
+#[tf::function]
+fn grown(x: &Tensor, w: &Tensor, enough: &Tensor) -> Tensor {
+    let mut h = x.clone();
+    while h.cast(tf::f32).square().sum().less(enough) {
+        h = h.matmul_with(w, false, true);
+    }
+    h
+}
+
+/// The same with a matrix that changes.
+#[tf::function]
+fn shrunk(x: &Tensor, w: &Tensor, turns: i64) -> Tensor {
+    let (mut h, mut w) = (x.clone(), w.clone());
+    for _ in 0..tf::constant(turns) {
+        h = h.matmul_with(&w, false, true);
+        w = &w * 0.5;
+    }
+    h
+}
+
+#[test]
+fn matrices_that_every_turn_multiplies_by_are_packed_before_the_first() {
+    const PACKED: &str = "packed before the first turn";
+    let enough = tf::constant(1e3);
+    for dtype in [tf::f16, tf::bf16, tf::f32, tf::f64] {
+        for batch in [vec![], vec![3], vec![2, 3]] {
+            let shape = |last: [usize; 2]| batch.iter().copied().chain(last).collect::<Vec<usize>>();
+            let x = numbers([batch.iter().product(), 5, 20]);
+            let x = x.reshape(shape([5, 20])).cast(dtype);
+            // Packed anew at each call.
+            for factor in [2.0, -3.0] {
+                let w = (numbers([1, 20, 20]).reshape([20, 20]) * factor).cast(dtype);
+                both(|| vec![grown(&x, &w, &enough)]);
+                let plan =
+                    grown::concrete(&x, &w, &enough).unwrap().plan(&[x.clone(), w, enough.clone()]).unwrap();
+                assert_eq!(plan.matches(PACKED).count(), 1, "{plan}");
+            }
+            // No turn at all.
+            let w = tf::zeros_of(dtype, [20, 20]);
+            both(|| vec![grown(&x, &w, &tf::constant(0.0))]);
+        }
+    }
+    // Of a gradient it is the matrix that the way back multiplies by; a few turns are too few.
+    for (turns, packed) in [(3, 0), (4, 1)] {
+        let (x, w) = (numbers([turns, 5, 20]), numbers([1, 20, 20]).reshape([20, 20]));
+        both(|| recurrent32(&x, &w).to_vec());
+        let plan = recurrent32::concrete(&x, &w).unwrap().plan(&[x, w]).unwrap();
+        assert_eq!(plan.matches(PACKED).count(), packed, "{plan}");
+    }
+    let (x, w) = (numbers([1, 5, 20]).reshape([5, 20]), numbers([1, 20, 20]).reshape([20, 20]));
+    both(|| vec![shrunk(&x, &w, 5)]);
+    let plan = shrunk::concrete(&x, &w, 5).unwrap().plan(&[x, w]).unwrap();
+    assert!(!plan.contains(PACKED), "{plan}");
+}

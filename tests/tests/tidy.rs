@@ -187,6 +187,19 @@ fn an_edge_upwards_is_seen() {
 }
 
 #[test]
+fn environment_variables_bear_the_projects_name() {
+    let named = |line: &&str| {
+        let after = ["env::var(\"", "env::var_os(\""].iter().find_map(|call| line.split(call).nth(1));
+        after.is_some_and(|name| !name.starts_with("TENFOLD_"))
+    };
+    let libraries = sources().into_iter().filter(|(path, _)| path.starts_with("crates/"));
+    let offences = libraries.flat_map(|(path, text)| {
+        text.lines().filter(named).map(|line| format!("{path}: {}", line.trim())).collect::<Vec<_>>()
+    });
+    no_offences("variables of the environment that a library reads", offences.collect());
+}
+
+#[test]
 fn every_dependency_has_a_reason() {
     let workspace = files(&["Cargo.toml"]).remove("Cargo.toml").expect("the workspace's manifest");
     let names = workspace.lines().skip_while(|line| *line != "[workspace.dependencies]").skip(1);

@@ -25,8 +25,8 @@ pub fn packing_pays<S: Element>(shape: &GemmShape) -> bool {
     let lies = S::DIRECT
         && b.col == 1
         && lies_well(m.div_ceil(S::Acc::kernel(m, n, false).mr), b.row * size_of::<S>());
-    // Columns that do not fill a vector are better taken one by one.
-    !lies && n >= width::<S>(n)
+    // Columns that do not fill one vector are better taken one by one.
+    !lies && n >= width::<S>(1)
 }
 
 /// Elements that [`pack`] writes for a product of this shape.

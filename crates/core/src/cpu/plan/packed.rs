@@ -8,7 +8,7 @@ use super::{Arg, Frame, Place, Plan, Slot};
 use crate::cpu::device::sizes;
 use crate::cpu::gemm::{GemmShape, gemm_packed, pack, packed_len, packing_pays};
 use crate::dtype::DType;
-use crate::graph::{Node, Value};
+use crate::graph::Node;
 use crate::op::{Finish, epilogue};
 use crate::ops;
 use crate::profiler::{self, What};
@@ -125,7 +125,7 @@ impl Plan {
     pub(super) unsafe fn pack(&self, frame: &mut Frame, args: &[Arg]) {
         for Packed { node, argument, panels, shape, dtype } in &self.packed {
             let node = &self.nodes[*node as usize];
-            let _span = profiler::open(What::Step, || "matmul, packed for all turns".into(), Some(node.at));
+            let _span = profiler::open(What::Step, || "matmul, packed for all turns", Some(node.at));
             let arg = args[*argument];
             // SAFETY: the argument is the caller's word; the panels are a part of this frame's arena that no step uses.
             let (from, to) = unsafe {
