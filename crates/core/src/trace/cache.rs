@@ -164,6 +164,15 @@ pub(crate) fn put(hash: u64, hit: Box<Hit>) {
     drop(old);
 }
 
+/// Lets this thread's hits of cleared caches go, which would keep the memory of their variables and frames.
+pub(crate) fn sweep() {
+    let stale = |hit: &mut Box<Hit>| hit.generation != hit.function.cache.generation();
+    let old: Vec<Box<Hit>> = LAST
+        .with_borrow_mut(|front| front.hits.iter_mut().filter_map(|place| place.take_if(stale)).collect());
+    // As in `put`.
+    drop(old);
+}
+
 /// Notes one call of this thread. With a traced one: how many of how many of the last ten were.
 pub(crate) fn note(function: &'static Function, traced: bool) -> (u32, u32) {
     LAST.with_borrow_mut(|front| {

@@ -135,9 +135,11 @@ impl Function {
     pub fn misses(&self) -> Vec<Miss> {
         self.history().misses.iter().cloned().collect()
     }
-    /// Drops all traces; [`Function::trace_count`] counts on, `max_traces` begins anew.
+    /// Drops all traces; [`Function::trace_count`] counts on, `max_traces` begins anew. What another thread keeps of them for its
+    /// next call goes when that thread traces or clears something.
     pub fn clear_cache(&self) {
         self.cache.clear();
+        cache::sweep();
         self.relaxed.clear();
         self.since_clear.store(0, Ordering::Release);
     }
@@ -430,6 +432,7 @@ impl Pending {
         R::settle(|| {
             let (call, function) = (&self.call, self.call.function);
             let inside = Inside::enter(call)?;
+            cache::sweep();
             let slot = function.cache.slot(&self.key, function.bound());
             // In another trace a second thread may hold the lock and wait for ours: then both trace.
             let building = match super::is_tracing() {
@@ -524,8 +527,7 @@ impl Pending {
     fn miss(&self, known: &Known) -> Miss {
         let history = self.call.function.history();
         let changes = misses::changes(history.known.iter(), known);
-        let before: Vec<Known> = history.known.iter().cloned().collect();
-        let suggestion = misses::suggestion(&changes, &before, known);
+        let suggestion = misses::suggestion(&changes, history.known.iter().rev(), known);
         Miss { function: self.call.function.name, at: self.call.at, changes, suggestion }
     }
     /// Remembers why the call was traced, and warns if that happens too often.

@@ -71,6 +71,17 @@ fn the_cache_is_bounded_and_drops_the_least_recently_used() {
 }
 
 #[test]
+fn a_cleared_cache_holds_no_memory() {
+    static F: Function = Function::new("f", Options::DEFAULT);
+    let x = tf::constant(1.0);
+    let mut outside = tf::zeros([100]);
+    expanded(&F, &x, 1, |x, _| x + &outside);
+    assert!(outside.bytes_mut().is_none(), "the trace has it");
+    F.clear_cache();
+    assert!(outside.bytes_mut().is_some());
+}
+
+#[test]
 fn racing_threads_trace_once() {
     static F: Function = Function::new("f", Options::DEFAULT);
     let barrier = std::sync::Barrier::new(4);

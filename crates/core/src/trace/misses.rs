@@ -157,8 +157,12 @@ fn rule(before: &LeafKind, now: &LeafKind, same_text: bool) -> Option<Rule> {
     }
 }
 
-/// Advice for these changes: the signature that would stop them, or what to pass otherwise.
-pub(crate) fn suggestion(changes: &[Change], before: &[Known], now: &Known) -> Option<String> {
+/// Advice for these changes: the signature that would stop them, or what to pass otherwise. `before`: the latest first.
+pub(crate) fn suggestion<'a>(
+    changes: &[Change],
+    before: impl Iterator<Item = &'a Known> + Clone,
+    now: &Known,
+) -> Option<String> {
     let mut names: Vec<((usize, usize), String)> = vec![];
     let mut specs = vec![];
     for change in changes.iter().filter(|c| c.rule == Rule::Shape) {
@@ -170,7 +174,7 @@ pub(crate) fn suggestion(changes: &[Change], before: &[Known], now: &Known) -> O
                 _ => None,
             }
         };
-        let old = before.iter().rev().find_map(|k| find(k, &change.before));
+        let old = before.clone().find_map(|k| find(k, &change.before));
         let (Some(old), Some(new)) = (old, find(now, &change.after)) else { continue };
         let dims = old.shape.iter().zip(new.shape.iter()).enumerate().map(|(axis, (a, b))| {
             let (Some(a), Some(b)) = (a.size(), b.size()) else { return b.to_string() };
