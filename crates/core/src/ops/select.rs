@@ -6,6 +6,7 @@ use crate::op::{
 };
 use crate::tensor::{AsOperand, faces, operands};
 use smallvec::smallvec;
+use std::hint::select_unpredictable;
 
 /// Element-wise choice between two.
 pub static SELECT: OpDef = OpDef {
@@ -52,9 +53,9 @@ fn lookup(inputs: &[DType], _output: DType) -> Option<BlockFn> {
                     (bytemuck::cast_slice(inputs[1]), bytemuck::cast_slice(inputs[2]));
                 let out: &mut [$s] = bytemuck::cast_slice_mut(output);
                 for (((out, c), x), y) in out.iter_mut().zip(condition).zip(x).zip(y) {
-                    // Both are read, whichever is chosen: that is what vector units do.
-                    let (x, y) = (*x, *y);
-                    *out = if c.is_true() { x } else { y };
+                    // Both are read, whichever is chosen. Of an `if` came a choice between two addresses, and elements
+                    // gathered from them one by one.
+                    *out = select_unpredictable(c.is_true(), *x, *y);
                 }
             }
             cloned!(body)
