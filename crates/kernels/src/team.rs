@@ -80,6 +80,7 @@ struct Apart<T>(T);
 struct Helper {
     parked: AtomicBool,
     thread: OnceLock<Thread>,
+    place: place::Place,
 }
 
 pub(crate) struct Team {
@@ -124,7 +125,9 @@ pub(crate) static TEAM: Team = Team {
     rivals: AtomicUsize::new(0),
     crowd: AtomicU32::new(0),
     job: UnsafeCell::new(None),
-    helpers: [const { Helper { parked: AtomicBool::new(false), thread: OnceLock::new() } }; MOST_THREADS - 1],
+    helpers: [const {
+        Helper { parked: AtomicBool::new(false), thread: OnceLock::new(), place: place::Place::new() }
+    }; MOST_THREADS - 1],
 };
 
 /// The word that chunks are claimed from: the next chunk, how many there are, and how many helpers may take part. A claim
@@ -342,6 +345,7 @@ impl Team {
             && let Some(thread) = self.helpers[index].thread.get()
         {
             self.awake.fetch_add(1, Relaxed);
+            self.helpers[index].place.keep_from_here();
             thread.unpark();
         }
     }
@@ -361,6 +365,7 @@ impl Team {
     fn serve(&'static self, index: usize) {
         INSIDE.set(true);
         let helper = &self.helpers[index];
+        helper.place.is_mine();
         loop {
             self.spin(index);
             self.awake.fetch_sub(1, Relaxed);
@@ -403,6 +408,73 @@ impl Team {
     }
 }
 
+/// Where a helper that is woken begins. Linux puts it on the processor of who wakes it where it takes the others for busy, and inside a
+/// virtual machine it takes every processor for busy that the host has taken back, which is each one that had nothing to do. There the
+/// two took turns, for milliseconds, until something moved one of them: a training step after a pause took twice as long.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod place {
+    use std::sync::atomic::AtomicI32;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    pub(super) struct Place {
+        /// The thread's number, once it runs.
+        thread: AtomicI32,
+        /// The processor that it is kept from.
+        kept: AtomicI32,
+    }
+
+    impl Place {
+        pub(super) const fn new() -> Place {
+            Place { thread: AtomicI32::new(0), kept: AtomicI32::new(-1) }
+        }
+        /// This is the thread.
+        pub(super) fn is_mine(&self) {
+            // SAFETY: the call takes nothing and cannot fail.
+            self.thread.store(unsafe { libc::gettid() }, Relaxed);
+        }
+        /// Lets the thread run where the calling one may, but on the processor that this one is on; if that is all, nothing changes.
+        pub(super) fn keep_from_here(&self) {
+            // SAFETY: the call takes nothing.
+            let here = unsafe { libc::sched_getcpu() };
+            let thread = self.thread.load(Relaxed);
+            if here < 0 || thread == 0 || self.kept.load(Relaxed) == here {
+                return;
+            }
+            const SIZE: usize = size_of::<libc::cpu_set_t>();
+            // SAFETY: a set of processors is plain bits, and none of them set is a set. The calls read and write this one only, and
+            // a thread that is no more is an error of theirs.
+            unsafe {
+                let mut set: libc::cpu_set_t = std::mem::zeroed();
+                if here as usize >= 8 * SIZE || libc::sched_getaffinity(0, SIZE, &mut set) != 0 {
+                    return;
+                }
+                libc::CPU_CLR(here as usize, &mut set);
+                if libc::CPU_COUNT(&set) > 0 && libc::sched_setaffinity(thread, SIZE, &set) == 0 {
+                    self.kept.store(here, Relaxed);
+                }
+            }
+        }
+        #[cfg(test)]
+        pub(super) fn kept(&self) -> i32 {
+            self.kept.load(Relaxed)
+        }
+    }
+}
+
+/// Elsewhere the system decides.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod place {
+    pub(super) struct Place;
+
+    impl Place {
+        pub(super) const fn new() -> Place {
+            Place
+        }
+        pub(super) fn is_mine(&self) {}
+        pub(super) fn keep_from_here(&self) {}
+    }
+}
+
 /// Nanoseconds since this was first asked.
 fn now() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -420,5 +492,31 @@ fn run_chunk(job: Job, chunk: usize) {
         && !failure.happened.swap(true, AcqRel)
     {
         *failure.payload.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(payload);
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::place::Place;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_helper_is_kept_from_the_processor_of_who_wakes_it() {
+        let place: &'static Place = Box::leak(Box::new(Place::new()));
+        let (ready, is_ready) = mpsc::channel();
+        let (wake, woken) = mpsc::channel();
+        let helper = std::thread::spawn(move || {
+            place.is_mine();
+            ready.send(()).unwrap();
+            woken.recv().unwrap();
+            // SAFETY: the call takes nothing.
+            unsafe { libc::sched_getcpu() }
+        });
+        is_ready.recv().unwrap();
+        place.keep_from_here();
+        wake.send(()).unwrap();
+        let alone = std::thread::available_parallelism().unwrap().get() == 1;
+        assert_eq!(place.kept() < 0, alone);
+        assert!(alone || helper.join().unwrap() != place.kept());
     }
 }
