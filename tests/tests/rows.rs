@@ -260,3 +260,62 @@ fn matrices_that_every_turn_multiplies_by_are_packed_before_the_first() {
     let plan = shrunk::concrete(&x, &w, 5).unwrap().plan(&[x, w]).unwrap();
     assert!(!plan.contains(PACKED), "{plan}");
 }
+
+/// A gated loop whose turns treat rows of the batch apart, with its gradients; `mixes` lets each row see the others.
+macro_rules! batched {
+    ($name:ident, $dtype:expr, $mixes:expr) => {
+        #[tf::function]
+        fn $name(x: &Tensor, w: &Tensor, mask: &Tensor, bias: &Tensor) -> Vec<Tensor> {
+            let tape = tf::GradientTape::new();
+            tape.watch(x);
+            tape.watch(w);
+            let (turns, batch, units) = (x.shape()[0], x.shape()[1], w.shape()[0]);
+            let mut h = tf::zeros_of($dtype, [batch, units]);
+            let mut all = TensorArray::new($dtype, turns.size().unwrap(), [batch, units]);
+            for (i, row) in tf::rows(x).enumerate() {
+                let gates = (row + h.matmul(w) + bias).split(2, 1);
+                h = gates[0].tanh() * gates[1].sigmoid() + mask * &h * 0.5;
+                if $mixes {
+                    h = &h - h.reduce_mean(0, true);
+                }
+                all = all.write(&i, &h);
+            }
+            let all = all.stack();
+            let gradients = tape.gradient(&all.square().sum(), &[x.clone(), w.clone()]);
+            [all, h].into_iter().chain(gradients).collect()
+        }
+    };
+}
+batched!(batched32, tf::f32, false);
+batched!(batched64, tf::f64, false);
+batched!(mixed, tf::f32, true);
+
+#[test]
+fn turns_that_treat_rows_apart_are_shared_out_by_rows() {
+    for (turns, batch, parts) in [(5, 32, Some(4)), (4, 40, Some(5)), (3, 15, None), (1, 48, Some(6))] {
+        let units = 112;
+        let x = numbers([turns, batch, 2 * units]);
+        let w = numbers([1, units, 2 * units]).reshape([units, 2 * units]);
+        let (mask, bias) = (numbers([1, batch, units]).reshape([batch, units]), numbers([1, 1, 2 * units]));
+        let bias = bias.reshape([2 * units]);
+        let plan = batched32::concrete(&x, &w, &mask, &bias).unwrap();
+        let plan = plan.plan(&[x.clone(), w.clone(), mask.clone(), bias.clone()]).unwrap();
+        match parts {
+            Some(n) => {
+                assert_eq!(plan.matches(&format!("shared out by rows: {n} parts")).count(), 2, "{plan}")
+            }
+            None => assert!(!plan.contains("shared out"), "{plan}"),
+        }
+        let plan = mixed::concrete(&x, &w, &mask, &bias).unwrap();
+        let plan = plan.plan(&[x.clone(), w.clone(), mask.clone(), bias.clone()]).unwrap();
+        assert!(!plan.contains("shared out"), "{plan}");
+        for threads in [1, 2, 3] {
+            tf::threads::insisting(threads, || {
+                both(|| batched32(&x, &w, &mask, &bias));
+                both(|| mixed(&x, &w, &mask, &bias));
+                let [x, w, mask, bias] = [&x, &w, &mask, &bias].map(|x| x.cast(tf::f64));
+                both(|| batched64(&x, &w, &mask, &bias));
+            });
+        }
+    }
+}

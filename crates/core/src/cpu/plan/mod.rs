@@ -5,6 +5,7 @@
 //! the addresses of the arena and of constants stand already), writes the addresses of arguments and results into it,
 //! walks the steps, and hands the results out. The kernels are those that eager uses.
 
+mod apart;
 mod build;
 mod chains;
 mod flow;
@@ -156,6 +157,9 @@ struct Arg {
     bytes: usize,
 }
 
+// SAFETY: nobody writes what operands lie in while they are in use.
+unsafe impl Sync for Arg {}
+
 /// The memory of one running call.
 struct Frame {
     /// Where each entry is: the arena and constants always, the rest during a call.
@@ -166,7 +170,7 @@ struct Frame {
     sources: Vec<Target>,
     targets: Vec<Target>,
     fresh: Vec<Tensor>,
-    #[allow(dead_code, reason = "the table points into it")]
+    /// What the table points into.
     arena: Buffer,
 }
 

@@ -4,6 +4,7 @@
 //! stay from one turn to the next.
 
 use super::build::Builder;
+use super::program::Target;
 use super::{Arg, Frame, Place, Plan, Slot};
 use crate::cpu::device::sizes;
 use crate::cpu::gemm::{GemmShape, gemm_packed, pack, packed_len, packing_pays};
@@ -13,6 +14,7 @@ use crate::op::{Finish, epilogue};
 use crate::ops;
 use crate::profiler::{self, What};
 use crate::shape::Meta;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// A product by such a matrix.
@@ -137,6 +139,26 @@ impl Plan {
             with_dtype!(*dtype, T => {
                 pack::<T>(shape, bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
             });
+        }
+    }
+    /// Where what is packed lies in a frame.
+    pub(super) fn panels(&self, frame: &Frame) -> SmallVec<[Target; 4]> {
+        let target =
+            |packed: &Packed| Target { ptr: frame.table[packed.panels.at], bytes: packed.panels.bytes };
+        self.packed.iter().map(target).collect()
+    }
+    /// Lets a frame take what is packed from another one's, which must not be let go meanwhile.
+    pub(super) fn borrow_panels(&self, frame: &mut Frame, panels: &[Target]) {
+        for (packed, from) in self.packed.iter().zip(panels) {
+            frame.table[packed.panels.at] = from.ptr;
+        }
+    }
+    /// Ends that.
+    pub(super) fn return_panels(&self, frame: &mut Frame) {
+        for packed in &self.packed {
+            if let Place::Arena(offset) = packed.panels.place {
+                frame.table[packed.panels.at] = frame.arena.as_ptr().wrapping_add(offset);
+            }
         }
     }
     /// What was packed for a product.
