@@ -42,7 +42,7 @@ use proc_macro::TokenStream;
 /// | `max_traces = n` | an error instead of more traces |
 /// | `max_bytes = "2 GiB"`, `max_bytes = n` | an error instead of a call that needs more memory, before it runs |
 /// | `relax_shapes` | from the second differing call on, the sizes that differed are open |
-/// | `fast_math` | rewrites that change bits are welcome |
+/// | `fast_math` | rewrites that change bits by some roundings are welcome: `docs/functions.md` has the list |
 /// | `inline = false` | inside another function, put the nodes of a trace of its own there instead of running the body |
 /// | `associated` | the function has no `self` and stands in an `impl` |
 /// | `crate = ::path` | where Tenfold is |

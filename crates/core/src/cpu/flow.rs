@@ -32,7 +32,7 @@ impl Inside {
     /// The graphs after the passes. They are concrete, and of a function with these variables.
     pub(super) fn optimised(node: &Node, variables: &[VariableInfo], device: Device) -> Result<Inside> {
         let one = |graph: &Arc<Graph>| {
-            device.backend().compile(&passes::optimise_inside(graph, variables, device)?)
+            device.backend().compile(&passes::optimise_inside(graph, variables, device, false)?)
         };
         Ok(Inside { graphs: node.graphs().map(one).collect::<Result<_>>()?, device })
     }

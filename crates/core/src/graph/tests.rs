@@ -88,13 +88,13 @@ fn passes_write_their_steps_when_asked() {
     let folder = std::env::temp_dir().join(format!("tenfold-dump-{}", std::process::id()));
     let (graph, _) = step();
     let bound = graph.bind(&[&Meta::new(DType::F32, [1, 2])]).unwrap();
-    super::passes::compile_into(&bound, crate::Device::cpu(), Some(folder.clone())).unwrap();
+    super::passes::compile_into(&bound, crate::Device::cpu(), true, Some(folder.clone())).unwrap();
     let steps: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .flat_map(|d| std::fs::read_dir(d.unwrap().path()).unwrap())
         .map(|file| file.unwrap().path())
         .collect();
-    assert_eq!(steps.len(), PASSES.len() + 2);
+    assert_eq!(steps.len(), PASSES.len() + 3);
     let plan = steps.iter().find(|path| path.ends_with(format!("{:02}_plan.txt", PASSES.len() + 1))).unwrap();
     let plan = std::fs::read_to_string(plan).unwrap();
     assert!(plan.contains("  fused: ") && plan.contains("  memory: "), "{plan}");

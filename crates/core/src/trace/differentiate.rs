@@ -147,7 +147,7 @@ impl Forward {
             vec![],
             base.device,
         );
-        program.max_bytes = base.max_bytes;
+        program.wishes = base.wishes;
         Ok(Forward {
             program: Arc::new(program),
             own,
@@ -241,7 +241,7 @@ fn keeping(base: &Arc<Program>, wanted: Wanted, at: Place) -> Result<(Arc<Progra
     let followed: Vec<u64> = wanted.variables(base).map(Variable::id).collect();
     let slots = variables.iter().map(|v| followed.contains(&v.id())).collect();
     let mut made = Program::new(base.name, graph, captures, variables, customs, base.device);
-    made.max_bytes = base.max_bytes;
+    made.wishes = base.wishes;
     Ok((Arc::new(made), Wanted { slots, ..wanted }))
 }
 
@@ -358,7 +358,7 @@ fn derive(
     }
     results.extend(grads);
     let mut program = Program::new(base.name, made, captures, traced.variables, customs, base.device);
-    program.max_bytes = base.max_bytes;
+    program.wishes = base.wishes;
     Ok((program, operands, results))
 }
 

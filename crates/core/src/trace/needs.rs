@@ -38,7 +38,8 @@ const NAMED: usize = 4;
 impl Program {
     /// What a run computes and moves.
     pub(crate) fn costs(&self) -> Result<Costs> {
-        Ok(passes::optimise_inside(&self.graph, &self.graph.variables, self.device)?.costs())
+        Ok(passes::optimise_inside(&self.graph, &self.graph.variables, self.device, self.wishes.fast_math)?
+            .costs())
     }
     /// The memory that a run needs.
     pub(crate) fn needs(&self) -> Result<MemoryNeeds> {
@@ -56,7 +57,7 @@ impl Program {
     }
     /// Why this must not run, if it needs more than it may.
     pub(super) fn refusal(&self, executable: &dyn Executable) -> Option<Error> {
-        let (max, needs) = (self.max_bytes?, self.needs_of(executable));
+        let (max, needs) = (self.wishes.max_bytes?, self.needs_of(executable));
         let least = needs.least();
         if least <= max {
             return None;

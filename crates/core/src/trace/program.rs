@@ -2,6 +2,7 @@
 
 use super::Custom;
 use super::differentiate::{Derivatives, call_recorded};
+use super::function::Options;
 use super::replay::replay;
 use crate::device::{Device, Executable, Results};
 use crate::error::{Error, Place, Result};
@@ -26,14 +27,28 @@ pub(crate) struct Program {
     /// Gradients that the user gave.
     pub(crate) customs: Vec<Custom>,
     pub(crate) device: Device,
-    /// A run must not need more memory.
-    pub(super) max_bytes: Option<usize>,
+    pub(super) wishes: Wishes,
     executable: OnceLock<Planned>,
     /// Floating-point tensors from outside, or made in the body, that are constants of the graph: the nodes.
     constants: Vec<u32>,
     /// The same with these constants as captures, for a tape that depends on one of them.
     open: OnceLock<Arc<Program>>,
     pub(crate) derivatives: Derivatives,
+}
+
+/// What the user wishes of the runs of a function, its gradients' included.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wishes {
+    /// A run must not need more memory.
+    pub(super) max_bytes: Option<usize>,
+    /// Rewrites that change bits are welcome.
+    pub(super) fast_math: bool,
+}
+
+impl From<&Options> for Wishes {
+    fn from(options: &Options) -> Wishes {
+        Wishes { max_bytes: options.max_bytes, fast_math: options.fast_math }
+    }
 }
 
 /// An executable, and why it must not run.
@@ -62,7 +77,7 @@ impl Program {
             variables,
             customs,
             device,
-            max_bytes: None,
+            wishes: Wishes::default(),
             executable: OnceLock::new(),
             derivatives: Derivatives::default(),
         }
@@ -99,7 +114,7 @@ impl Program {
         let _span = profiler::open(What::Compile, || self.name, at);
         // What is differentiated or put into another graph stays as it was traced: the passes are for what runs.
         let made = match self.graph.is_concrete() {
-            true => passes::compile(&self.graph, self.device)?,
+            true => passes::compile(&self.graph, self.device, self.wishes.fast_math)?,
             false => self.device.backend().compile(&self.graph)?,
         };
         let refusal = self.refusal(&*made);
@@ -172,7 +187,7 @@ impl Program {
         }
         let (variables, customs) = (self.variables.clone(), self.customs.clone());
         let opened = Program::new(self.name, graph, captures, variables, customs, self.device);
-        Program { max_bytes: self.max_bytes, ..opened }
+        Program { wishes: self.wishes, ..opened }
     }
     /// Whether a tape depends on an input, or would follow a read inside.
     fn is_followed(&self, arguments: &[Tensor]) -> bool {

@@ -3,7 +3,7 @@
 use super::Custom;
 use super::function::Function;
 use super::misses::Known;
-use super::program::Program;
+use super::program::{Program, Wishes};
 use super::visitor::{DimSpec, Leaf, LeafKind, TensorSpec, Visitor};
 use crate::device::Device;
 use crate::dim::Dim;
@@ -29,7 +29,7 @@ pub(crate) struct Trace {
     pub(crate) variables: Vec<Variable>,
     customs: Vec<Custom>,
     pub(crate) device: Device,
-    max_bytes: Option<usize>,
+    wishes: Wishes,
     /// The result with symbols of the trace in it.
     pub(crate) template: Box<dyn Any + Send + Sync>,
     pub(crate) known: Known,
@@ -60,7 +60,7 @@ impl Trace {
             variables: traced.variables,
             customs: traced.customs,
             device,
-            max_bytes: function.options().max_bytes,
+            wishes: function.options().into(),
             template: traced.result,
             known,
             plans: Mutex::default(),
@@ -94,7 +94,7 @@ impl Trace {
         let customs = self.customs.iter().map(|c| bound(c, &graph)).collect();
         let (captures, variables) = (self.captures.clone(), self.variables.clone());
         let mut program = Program::new(self.function, graph, captures, variables, customs, self.device);
-        program.max_bytes = self.max_bytes;
+        program.wishes = self.wishes;
         let program = Arc::new(program);
         let mut plans = plans();
         if plans.len() >= PLANS {

@@ -14,10 +14,16 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 /// Runs all passes inside nodes.
-pub(super) fn inside(mut graph: Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
+pub(super) fn inside(
+    mut graph: Graph,
+    variables: &[VariableInfo],
+    device: Device,
+    fast_math: bool,
+) -> Result<Graph> {
     for node in graph.nodes.iter_mut().filter(|n| flows(n)) {
         let attrs = std::mem::take(&mut node.attrs);
-        node.attrs = attrs.with_graphs(|g| run_all(g, variables, device, &mut |_, _, _| Ok(())))?;
+        node.attrs =
+            attrs.with_graphs(|g| run_all(g, variables, device, fast_math, &mut |_, _, _| Ok(())))?;
     }
     Ok(graph)
 }

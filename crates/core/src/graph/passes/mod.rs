@@ -7,6 +7,7 @@
 mod again;
 mod constants;
 mod dead;
+mod fast;
 mod flow;
 #[cfg(test)]
 mod flow_tests;
@@ -38,6 +39,10 @@ pub struct Pass {
 
 /// The pass that needs the variables of the function.
 const INSIDE: &str = "inside";
+/// The pass behind which a function with `fast_math` has one more: what is constant is known then.
+const BEFORE_FAST: &str = "constants";
+/// Its name.
+const FAST: &str = "fast_math";
 
 /// The passes in the order in which [`optimise`] runs them.
 pub static PASSES: &[Pass] = &[
@@ -63,7 +68,7 @@ pub static PASSES: &[Pass] = &[
         does: "runs all passes on the graphs inside nodes",
         run: |graph, device| {
             let variables = graph.variables.clone();
-            flow::inside(graph, &variables, device)
+            flow::inside(graph, &variables, device, false)
         },
     },
     Pass {
@@ -96,20 +101,22 @@ pub static PASSES: &[Pass] = &[
 ///
 /// Only from bugs: a pass that breaks the spec (checked in debug builds), or a dump folder that cannot be written.
 pub fn optimise(graph: &Graph, device: Device) -> Result<Graph> {
-    Ok(optimise_into(graph, device, dump_folder())?.0)
+    Ok(optimise_into(graph, device, false, dump_folder())?.0)
 }
 
-/// [`optimise`], and then the executable; its plan is written with the text after each pass.
-pub(crate) fn compile(graph: &Graph, device: Device) -> Result<Arc<dyn Executable>> {
-    compile_into(graph, device, dump_folder())
+/// [`optimise`], with rewrites that change bits if `fast_math`, and then the executable; its plan is written with the text after
+/// each pass.
+pub(crate) fn compile(graph: &Graph, device: Device, fast_math: bool) -> Result<Arc<dyn Executable>> {
+    compile_into(graph, device, fast_math, dump_folder())
 }
 
 pub(crate) fn compile_into(
     graph: &Graph,
     device: Device,
+    fast_math: bool,
     dump: Option<PathBuf>,
 ) -> Result<Arc<dyn Executable>> {
-    let (graph, dump) = optimise_into(graph, device, dump)?;
+    let (graph, dump) = optimise_into(graph, device, fast_math, dump)?;
     let made = device.backend().compile(&graph)?;
     if dump.0.is_some() {
         dump.text(PASSES.len() + 1, "plan", &made.describe())?;
@@ -122,15 +129,26 @@ fn dump_folder() -> Option<PathBuf> {
 }
 
 /// [`optimise`] without writing dumps: for a graph inside a node, and for one that is only looked at.
-pub(crate) fn optimise_inside(graph: &Graph, variables: &[VariableInfo], device: Device) -> Result<Graph> {
-    run_all(graph, variables, device, &mut |_, _, _| Ok(()))
+pub(crate) fn optimise_inside(
+    graph: &Graph,
+    variables: &[VariableInfo],
+    device: Device,
+    fast_math: bool,
+) -> Result<Graph> {
+    run_all(graph, variables, device, fast_math, &mut |_, _, _| Ok(()))
 }
 
 /// [`optimise`], with the text of each step written to a new folder inside `dump`.
-pub(crate) fn optimise_into(graph: &Graph, device: Device, dump: Option<PathBuf>) -> Result<(Graph, Dump)> {
+fn optimise_into(
+    graph: &Graph,
+    device: Device,
+    fast_math: bool,
+    dump: Option<PathBuf>,
+) -> Result<(Graph, Dump)> {
     let dump = Dump::begin(graph, dump)?;
-    let made =
-        run_all(graph, &graph.variables, device, &mut |i, name, graph| dump.write(i + 1, name, graph))?;
+    let made = run_all(graph, &graph.variables, device, fast_math, &mut |i, name, graph| {
+        dump.write(i + 1, name, graph)
+    })?;
     Ok((made, dump))
 }
 
@@ -139,18 +157,26 @@ fn run_all(
     graph: &Graph,
     variables: &[VariableInfo],
     device: Device,
+    fast_math: bool,
     after: &mut dyn FnMut(usize, &str, &Graph) -> Result<()>,
 ) -> Result<Graph> {
     let mut graph = graph.clone();
+    let mut done = |i: usize, name: &str, graph: &Graph| {
+        if cfg!(debug_assertions) {
+            graph.verify_with(variables).map_err(|e| e.within(format!("pass `{name}`")))?;
+        }
+        after(i, name, graph)
+    };
     for (i, pass) in PASSES.iter().enumerate() {
         graph = match pass.name == INSIDE {
-            true => flow::inside(graph, variables, device)?,
+            true => flow::inside(graph, variables, device, fast_math)?,
             false => (pass.run)(graph, device)?,
         };
-        if cfg!(debug_assertions) {
-            graph.verify_with(variables).map_err(|e| e.within(format!("pass `{}`", pass.name)))?;
+        done(i, pass.name, &graph)?;
+        if fast_math && pass.name == BEFORE_FAST {
+            graph = fast::run(graph)?;
+            done(i, FAST, &graph)?;
         }
-        after(i, pass.name, &graph)?;
     }
     Ok(graph)
 }
