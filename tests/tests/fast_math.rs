@@ -59,7 +59,7 @@ rewritten! {
     inside_of_loops(x) {
         let mut y = x.clone();
         for _ in 0..tf::constant(3) {
-            y = y / 3.0;
+            y /= 3.0;
         }
         y
     } ["divide" 1 0] ["multiply" 0 1]
@@ -78,7 +78,7 @@ fn products_of_matrices_take_the_order_of_less_work() {
     }
     #[tf::function(fast_math)]
     fn other(a: &Tensor, b: &Tensor, c: &Tensor) -> Tensor {
-        a.matmul(&b.matmul(c))
+        a.matmul(b.matmul(c))
     }
     #[tf::function(fast_math)]
     fn wanted(a: &Tensor, b: &Tensor, c: &Tensor) -> [Tensor; 2] {
