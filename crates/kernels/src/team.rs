@@ -74,8 +74,9 @@ struct Failure {
 }
 
 /// Keeps what different threads write on different cache lines (two, because they are fetched in pairs).
+#[derive(Debug)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub struct Apart<T>(pub T);
 
 struct Helper {
     parked: AtomicBool,

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 #[doc(hidden)]
-pub use crate::team::insisting;
+pub use crate::team::{Apart, insisting};
 
 /// The number in use; 0 before it is first asked for.
 static THREADS: AtomicUsize = AtomicUsize::new(0);

@@ -4,13 +4,10 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError, TryLockError};
+use tenfold_kernels::threads::Apart;
 
 /// How many places there are. Threads beyond that share them.
 const PLACES: usize = 8;
-
-/// Keeps what different threads write on different cache lines (two, because they are fetched in pairs).
-#[repr(align(128))]
-struct Apart<T>(T);
 
 /// Spare things: as many things as were in use at one time, whichever threads used them.
 pub(super) struct Spares<T>([Apart<Mutex<Vec<T>>>; PLACES]);

@@ -150,9 +150,10 @@ fn join_products(graph: &Graph, mut steps: Vec<Group>) -> Vec<Group> {
     for (group, product) in steps.iter_mut().zip(&products) {
         group.product = *product;
     }
-    let mut at = 0..;
-    let gone = |at: usize| products.iter().flatten().any(|p| step_of[*p as usize] == at);
-    steps.retain(|_| at.next().is_none_or(|at| !gone(at)));
+    let mut alone = vec![true; steps.len()];
+    products.iter().flatten().for_each(|p| alone[step_of[*p as usize]] = false);
+    let mut alone = alone.into_iter();
+    steps.retain(|_| alone.next().unwrap_or(true));
     steps
 }
 
