@@ -58,9 +58,9 @@ pub fn pack<S: Element>(shape: &GemmShape, b: &[S], panels: &mut [S::Acc]) {
 ///
 /// let shape = GemmShape::new(1, 2, 2);
 /// let mut panels = vec![0.0f32; packed_len::<f32>(&shape)];
-/// pack(&shape, &[1.0, 2.0, 3.0, 4.0], &mut panels);
+/// pack(&shape, &[1.0f32, 2.0, 3.0, 4.0], &mut panels);
 /// let mut c = [0.0; 2];
-/// gemm_packed(&shape, &[1.0, 10.0], &panels, &mut c, Epilogue::none());
+/// gemm_packed(&shape, &[1.0f32, 10.0], &panels, &mut c, Epilogue::none());
 /// assert_eq!(c, [31.0, 42.0]);
 /// ```
 ///
