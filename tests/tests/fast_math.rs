@@ -45,6 +45,9 @@ rewritten! {
     a_quotient_of_equals(x) { x / (x + 1.0) } ["divide" 1 1] ["reciprocal" 0 0]
     factors(x) { 0.3 * (x * 0.7) * 1.5 } ["multiply" 3 1]
     summands(x) { 1.0 + x + 0.25 - 0.75 } ["add" 2 1] ["subtract" 1 0]
+    summands_that_cancel(x) { (x + 0.5 - 0.5).exp() } ["add" 1 0] ["subtract" 1 0]
+    a_denormal_factor(x) { x / 2e38 / 2e38 } ["divide" 2 2] ["multiply" 0 0]
+    a_factor_that_vanishes(x) { x * 1e-30 * 1e-30 } ["multiply" 2 2]
     nothing_added(x) { (x + 0.0).exp() } ["add" 1 0]
     the_first_power(x) { x.pow(1.0).exp() } ["pow" 1 0]
     squares(x) { x.pow(2.0) } ["pow" 1 0] ["square" 0 1]
@@ -68,6 +71,21 @@ rewritten! {
         tape.watch(x);
         tape.gradient(&(x / 3.0).exp(), x)
     } ["divide" 2 0]
+}
+
+#[test]
+fn quotients_of_half_floats_stay_where_reciprocals_are_denormal() {
+    #[tf::function(fast_math)]
+    fn by_row(x: &Tensor) -> Tensor {
+        x / x.gather(&tf::constant([0]), 0)
+    }
+    #[tf::function(fast_math)]
+    fn by_constant(x: &Tensor) -> Tensor {
+        x / 60_000.0
+    }
+    let x = tf::constant([[60_000.0], [30_000.0]]).cast(tf::f16);
+    assert_eq!(by_row(&x).cast(tf::f32).to_vec::<f32>().unwrap(), [1.0, 0.5]);
+    assert_eq!(by_constant(&x).cast(tf::f32).to_vec::<f32>().unwrap(), [1.0, 0.5]);
 }
 
 #[test]

@@ -20,14 +20,20 @@ pub(super) fn run(graph: Graph) -> Result<Graph> {
     let mut fast = Fast { rebuild, alone: vec![] };
     for (i, node) in nodes.into_iter().enumerate() {
         let floats = node.outputs.len() == 1 && node.outputs[0].dtype.is_float();
-        match if floats { fast.rewritten(&node)? } else { None } {
-            Some(value) => fast.rebuild.replace([value]),
-            None => fast.rebuild.copy(node),
-        }
+        let before = fast.rebuild.new.nodes.len();
+        let made = match if floats { fast.rewritten(&node)? } else { None } {
+            Some(value) => {
+                fast.rebuild.replace([value]);
+                value.node as usize
+            }
+            None => {
+                fast.rebuild.copy(node);
+                before
+            }
+        };
         fast.alone.resize(fast.rebuild.new.nodes.len(), false);
-        if let (Some(last), true) = (fast.alone.last_mut(), uses[i] == 1) {
-            *last = true;
-        }
+        // An earlier value that stands for this one has its users, too.
+        fast.alone[made] = made >= before && uses[i] == 1;
     }
     Ok(fast.rebuild.finish())
 }
@@ -79,8 +85,13 @@ impl Fast {
     }
     fn constant(&mut self, old: &Node, number: f64, dtype: DType) -> Option<Value> {
         let value = Tensor::from_vec(vec![number], Vec::<usize>::new()).ok()?.try_cast(dtype).ok()?;
-        // Half floats overflow early.
-        value.to_f64_vec().ok()?.first().filter(|x| x.is_finite())?;
+        // What overflows says nothing, and what is denormal has few digits; half floats come to that early.
+        let least = match dtype {
+            DType::F16 => f64::from(half::f16::MIN_POSITIVE),
+            DType::F64 => f64::MIN_POSITIVE,
+            _ => f64::from(f32::MIN_POSITIVE),
+        };
+        value.to_f64_vec().ok()?.first().filter(|x| x.is_finite() && x.abs() >= least)?;
         let made = self.push(old, &ops::CONSTANT, &[], Meta::new(dtype, Shape::scalar()));
         self.rebuild.new.nodes[made.node as usize].attrs = Attrs::new().with("value", value);
         Some(made)
@@ -121,10 +132,11 @@ impl Fast {
             // Together with a factor before, if there is one.
             let (x, factor) = self.with_number(x, &ops::MULTIPLY).unwrap_or((x, 1.0));
             let by = factor / c;
-            return (by != 0.0 && by.is_finite()).then(|| self.by(node, &ops::MULTIPLY, x, by)).flatten();
+            return self.by(node, &ops::MULTIPLY, x, by);
         }
         let (y_meta, out) = (self.graph().meta(y).clone(), node.outputs[0].clone());
-        if elements(&y_meta)?.checked_mul(2)? > elements(&out)? {
+        // Of much of the range of f16 the reciprocals are denormal.
+        if out.dtype == DType::F16 || elements(&y_meta)?.checked_mul(2)? > elements(&out)? {
             return None;
         }
         let per = self.push(node, &ops::RECIPROCAL, &[y], y_meta);
@@ -157,19 +169,22 @@ impl Fast {
     fn scaled(&mut self, node: &Node, ways: &[(Value, Value)]) -> Option<Value> {
         let (x, c) = ways.iter().find_map(|(x, y)| Some((*x, self.number(*y)?)))?;
         let (inner, before) = self.with_number(x, &ops::MULTIPLY)?;
-        let by = before * c;
-        (by != 0.0 && by.is_finite()).then(|| self.by(node, &ops::MULTIPLY, inner, by)).flatten()
+        self.by(node, &ops::MULTIPLY, inner, before * c)
     }
     /// A sum with a number, of zero or of a sum with a number.
     fn moved(&mut self, node: &Node, ways: &[(Value, Value)], sign: f64) -> Option<Value> {
         let (x, c) = ways.iter().find_map(|(x, y)| Some((*x, sign * self.number(*y)?)))?;
-        if c == 0.0 {
-            return (*self.graph().meta(x) == node.outputs[0]).then_some(x);
-        }
         let added = self.with_number(x, &ops::ADD);
         let taken = || self.with_number(x, &ops::SUBTRACT).map(|(x, c)| (x, -c));
-        let (inner, before) = added.or_else(taken)?;
-        self.by(node, &ops::ADD, inner, before + c)
+        let (x, c) = match added.or_else(taken) {
+            Some((inner, before)) => (inner, before + c),
+            None if c == 0.0 => (x, c),
+            None => return None,
+        };
+        match c == 0.0 {
+            true => (*self.graph().meta(x) == node.outputs[0]).then_some(x),
+            false => self.by(node, &ops::ADD, x, c),
+        }
     }
     /// The product of three matrices in the other order, if that is less work.
     fn product(&mut self, node: &Node, x: Value, y: Value) -> Option<Value> {
