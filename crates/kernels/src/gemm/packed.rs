@@ -34,7 +34,7 @@ pub fn packing_pays<S: Element>(shape: &GemmShape) -> bool {
 /// # Panics
 /// If they are more than there can be.
 pub fn packed_len<S: Element>(shape: &GemmShape) -> usize {
-    let all = shape.n.next_multiple_of(width::<S>(shape.n).max(1));
+    let all = shape.n.next_multiple_of(width::<S>(shape.n));
     all.checked_mul(shape.k).expect("extent of a packed matrix overflows")
 }
 
@@ -142,9 +142,7 @@ mod tests {
             for (ta, tb, add) in
                 [(false, false, false), (true, false, true), (false, true, true), (true, true, false)]
             {
-                let mut shape = GemmShape::new(m, k, n);
-                shape = if ta { shape.transpose_a() } else { shape };
-                shape = if tb { shape.transpose_b() } else { shape };
+                let mut shape = GemmShape::new(m, k, n).transposed(ta, tb);
                 shape.accumulate = add;
                 check::<f32, f32>(&shape, numbers);
                 check::<f64, f64>(&shape, numbers);
